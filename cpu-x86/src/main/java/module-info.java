@@ -1,0 +1,7 @@
+/** x86-64 virtual CPUs in portable Java: decoder, interpreter, MMU, local APIC. */
+@org.jspecify.annotations.NullMarked
+module dev.kagami.cpu.x86 {
+    requires static org.jspecify;
+    requires transitive dev.kagami.cpu;
+
+}

@@ -1,0 +1,29 @@
+package dev.kagami.cpu;
+
+import dev.kagami.memory.GuestMemory;
+
+/** A way to virtualize CPUs. Found by {@link java.util.ServiceLoader}; implementations are stateless and thread-safe. */
+public interface Engine {
+    /** {@return the name that users choose the engine by, for example {@code interpreter}} */
+    String name();
+
+    /** {@return one line about how the engine works} */
+    String description();
+
+    /** {@return the order of automatic choice: the available engine with the highest value wins} */
+    int priority();
+
+    /** {@return whether the engine can run on this host, with the reason when it can't} */
+    Availability availability();
+
+    /**
+     * Makes the processors of one machine.
+     *
+     * @param config how many CPUs and which
+     * @param memory the RAM of the machine
+     * @param bus everything else of the machine
+     * @param timers where the processors' timers run
+     * @return the processors, in the state after reset; the boot processor is number 0
+     */
+    Processors createProcessors(ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers);
+}

@@ -1,0 +1,134 @@
+package dev.kagami.cpu;
+
+import java.util.PriorityQueue;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/** {@link Timers} on the host's monotonic clock, run by one daemon thread that sleeps until the next deadline. */
+public final class TimerThread implements Timers, AutoCloseable {
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private final PriorityQueue<Entry> queue = new PriorityQueue<>((a, b) -> Long.signum(a.deadline - b.deadline));
+    private final Thread thread;
+    private boolean closed;
+
+    /** Starts the thread. */
+    public TimerThread() {
+        thread = Thread.ofPlatform().daemon().name("kagami-timers").start(this::loop);
+    }
+
+    @Override
+    public long nanoTime() {
+        return System.nanoTime();
+    }
+
+    @Override
+    public Timer create(Runnable action) {
+        return new Entry(action);
+    }
+
+    private void loop() {
+        lock.lock();
+        try {
+            while (!closed) {
+                Entry first = queue.peek();
+                if (first == null) {
+                    changed.awaitUninterruptibly();
+                    continue;
+                }
+                long wait = first.deadline - System.nanoTime();
+                if (wait > 0) {
+                    try {
+                        changed.awaitNanos(wait);
+                    } catch (InterruptedException e) {
+                        // Only close() ends this thread.
+                        continue;
+                    }
+                    continue;
+                }
+                queue.remove(first);
+                first.queued = false;
+                // The action may arm timers and take locks of its own, so it runs without ours.
+                lock.unlock();
+                try {
+                    first.action.run();
+                } finally {
+                    lock.lock();
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            closed = true;
+            queue.clear();
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        if (Thread.currentThread() == thread) {
+            return;
+        }
+        boolean interrupted = false;
+        while (true) {
+            try {
+                thread.join();
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private final class Entry implements Timer {
+        private final Runnable action;
+        private long deadline;
+        private boolean queued;
+
+        Entry(Runnable action) {
+            this.action = action;
+        }
+
+        @Override
+        public void arm(long deadline) {
+            lock.lock();
+            try {
+                if (closed) {
+                    return;
+                }
+                if (queued) {
+                    queue.remove(this);
+                }
+                this.deadline = deadline;
+                queue.add(this);
+                queued = true;
+                if (queue.peek() == this) {
+                    changed.signal();
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public void disarm() {
+            lock.lock();
+            try {
+                if (queued) {
+                    queue.remove(this);
+                    queued = false;
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+}
