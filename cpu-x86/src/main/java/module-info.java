@@ -3,5 +3,4 @@
 module dev.kagami.cpu.x86 {
     requires static org.jspecify;
     requires transitive dev.kagami.cpu;
-
 }

@@ -2,5 +2,4 @@
 @org.jspecify.annotations.NullMarked
 module dev.kagami.image {
     requires static org.jspecify;
-
 }

@@ -3,5 +3,4 @@
 module dev.kagami.platform {
     requires static org.jspecify;
     requires transitive dev.kagami.cpu;
-
 }

@@ -5,6 +5,5 @@ module dev.kagami.vm {
     requires dev.kagami.platform;
     requires dev.kagami.image;
 
-
     uses dev.kagami.cpu.Engine;
 }
