@@ -55,7 +55,7 @@ public final class GuestMemory implements AutoCloseable {
     private final MemorySegment ram;
     private final long size;
     private final long lowSize;
-    /** One byte a page: not 0 when an engine holds code decoded from it. */
+    /** One byte a page: how many engines' CPUs hold code decoded from it. */
     private final byte[] watched;
 
     private final CopyOnWriteArrayList<CodeWriteListener> listeners = new CopyOnWriteArrayList<>();
@@ -333,21 +333,21 @@ public final class GuestMemory implements AutoCloseable {
     }
 
     /**
-     * Marks a page as holding code that an engine has cached.
+     * Marks a page as holding code that a CPU has cached; counts, so each CPU may mark a page once.
      *
      * @param pageNumber offset in {@link #segment} divided by {@link #PAGE_SIZE}
      */
     public void watch(int pageNumber) {
-        WATCHED.setVolatile(watched, pageNumber, (byte) 1);
+        WATCHED.getAndAdd(watched, pageNumber, (byte) 1);
     }
 
     /**
-     * Takes the mark of {@link #watch} back.
+     * Takes one mark of {@link #watch} back.
      *
      * @param pageNumber offset in {@link #segment} divided by {@link #PAGE_SIZE}
      */
     public void unwatch(int pageNumber) {
-        WATCHED.setVolatile(watched, pageNumber, (byte) 0);
+        WATCHED.getAndAdd(watched, pageNumber, (byte) -1);
     }
 
     /**
@@ -357,7 +357,7 @@ public final class GuestMemory implements AutoCloseable {
      * @return true when an engine holds code of that page
      */
     public boolean isWatched(int pageNumber) {
-        return watched[pageNumber] != 0;
+        return (byte) WATCHED.getOpaque(watched, pageNumber) != 0;
     }
 
     /** Announces a write that was made directly to {@link #segment}, so that cached code of those pages is dropped. */

@@ -1,0 +1,168 @@
+package dev.kagami.cpu.x86.interpreter;
+
+import dev.kagami.memory.CodeWriteListener;
+import java.util.Arrays;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The decoded code of one CPU: blocks by physical page, and a translation cache from linear pages to those.
+ *
+ * <p>Each CPU has its own, so blocks are linked and dropped without locks. Writes by others (devices, later other CPUs)
+ * arrive through {@link #codeWritten} and take effect before the next block.
+ */
+final class CodeCache implements CodeWriteListener {
+    private static final int ENTRIES = 1024;
+
+    /** A tag that no page address equals. */
+    private static final long NO_TAG = 1;
+
+    /** When this many pages hold code, all of it is dropped; keeps the heap bounded. */
+    private static final int MAX_PAGES = 8192;
+
+    private final Cpu cpu;
+    private @Nullable CodePage[] pages;
+    private int pageCount;
+    private final long[][] tags = new long[2][ENTRIES];
+    private final CodePage[][] targets = new CodePage[2][ENTRIES];
+    private long[] tag;
+    private CodePage[] target;
+    private final ConcurrentLinkedQueue<Integer> written = new ConcurrentLinkedQueue<>();
+
+    CodeCache(Cpu cpu) {
+        this.cpu = cpu;
+        pages = new CodePage[(int) (cpu.memory.size() >>> Mmu.PAGE_SHIFT)];
+        tag = tags[0];
+        target = targets[0];
+        flushTranslations();
+        cpu.memory.addCodeWriteListener(this);
+    }
+
+    /** Uses the translations of user or supervisor mode. */
+    void selectView(boolean user) {
+        int i = user ? 1 : 0;
+        tag = tags[i];
+        target = targets[i];
+    }
+
+    /**
+     * Finds the block at an address.
+     *
+     * @param linear linear address of the code
+     * @param mode {@link Cpu#codeMode}
+     * @return the block, or null when the page's translation or its code is not cached
+     */
+    @Nullable
+    Block find(long linear, int mode) {
+        int i = (int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
+        if (tag[i] != (linear & -Mmu.PAGE_SIZE)) {
+            return null;
+        }
+        Block block = target[i].find((int) linear & Mmu.PAGE_SIZE - 1, mode);
+        return block == null || block.secondPage < 0 || secondHalfMatches(block, linear) ? block : null;
+    }
+
+    private boolean secondHalfMatches(Block block, long linear) {
+        CodePage second = page(cpu.wrap((linear | Mmu.PAGE_SIZE - 1) + 1));
+        return second != null && second.number == block.secondPage;
+    }
+
+    /**
+     * Finds the page object of the code at an address, translating when needed; may fault.
+     *
+     * @param linear linear address
+     * @return the page, or null when the code is not in RAM
+     */
+    @Nullable
+    CodePage page(long linear) {
+        int i = (int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
+        if (tag[i] == (linear & -Mmu.PAGE_SIZE)) {
+            return target[i];
+        }
+        long offset = cpu.mmu.translateCode(linear);
+        if (offset < 0) {
+            return null;
+        }
+        CodePage page = pageOf((int) (offset >>> Mmu.PAGE_SHIFT));
+        tag[i] = linear & -Mmu.PAGE_SIZE;
+        target[i] = page;
+        return page;
+    }
+
+    /** {@return the page object of a page of RAM, made and watched for writes if it is new} */
+    CodePage pageOf(int number) {
+        CodePage page = pages[number];
+        if (page == null) {
+            if (pageCount >= MAX_PAGES) {
+                dropAll();
+            }
+            page = new CodePage(number);
+            pages[number] = page;
+            pageCount++;
+            cpu.memory.watch(number);
+            cpu.mmu.trapWrites(number);
+        }
+        return page;
+    }
+
+    /** Handles a write by this CPU to a watched page. */
+    void written(int number, int from, int bytes) {
+        CodePage page = pages[number];
+        if (page != null && page.touches(from, bytes)) {
+            drop(page);
+        }
+    }
+
+    /** Drops a page's code, so that it is an ordinary data page until code of it runs again. */
+    private void drop(CodePage page) {
+        page.invalidate();
+        pages[page.number] = null;
+        pageCount--;
+        cpu.memory.unwatch(page.number);
+        for (int view = 0; view < 2; view++) {
+            for (int i = 0; i < ENTRIES; i++) {
+                if (targets[view][i] == page) {
+                    tags[view][i] = NO_TAG;
+                }
+            }
+        }
+    }
+
+    @Override
+    public void codeWritten(int pageNumber) {
+        written.add(pageNumber);
+        cpu.signal(Cpu.EVENT_CODE_WRITTEN);
+    }
+
+    /** Drops the pages that others have written. */
+    void dropWritten() {
+        for (Integer number = written.poll(); number != null; number = written.poll()) {
+            CodePage page = pages[number];
+            if (page != null) {
+                drop(page);
+            }
+        }
+    }
+
+    private void dropAll() {
+        flushTranslations();
+        for (CodePage page : pages) {
+            if (page != null) {
+                drop(page);
+            }
+        }
+    }
+
+    /** Forgets which linear pages lead to which code. */
+    void flushTranslations() {
+        Arrays.fill(tags[0], NO_TAG);
+        Arrays.fill(tags[1], NO_TAG);
+    }
+
+    /** Forgets one linear page. */
+    void flushTranslation(long address) {
+        int i = (int) (address >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
+        tags[0][i] = NO_TAG;
+        tags[1][i] = NO_TAG;
+    }
+}

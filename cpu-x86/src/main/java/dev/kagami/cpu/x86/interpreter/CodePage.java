@@ -1,0 +1,93 @@
+package dev.kagami.cpu.x86.interpreter;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The blocks decoded from one physical page. */
+final class CodePage {
+    private static final int BUCKETS = 256;
+    private static final int LINE_SHIFT = 6;
+
+    /** Number of the page in the RAM mapping. */
+    final int number;
+
+    private final Block[] buckets = new Block[BUCKETS];
+    /** Blocks of one instruction that begins on another page and ends on this one. */
+    private final List<Block> tails = new ArrayList<>();
+
+    /** One bit per 64 bytes: set when a block covers some of them. */
+    private long lines;
+
+    CodePage(int number) {
+        this.number = number;
+    }
+
+    private static int bucket(int start) {
+        return (start ^ start >> 6) & BUCKETS - 1;
+    }
+
+    @Nullable
+    Block find(int start, int mode) {
+        Block block = buckets[bucket(start)];
+        while (block != null && (block.start != start || block.mode != mode)) {
+            block = block.nextInBucket;
+        }
+        return block;
+    }
+
+    void add(Block block) {
+        int bucket = bucket(block.start);
+        block.nextInBucket = buckets[bucket];
+        buckets[bucket] = block;
+        lines |= lineMask(block.start, Math.min(block.bytes, Mmu.PAGE_SIZE - block.start));
+    }
+
+    /** Notes a block that begins on another page and whose last {@code bytes} bytes are at the start of this one. */
+    void addTail(Block block, int bytes) {
+        tails.add(block);
+        lines |= lineMask(0, bytes);
+    }
+
+    private void remove(Block block) {
+        int bucket = bucket(block.start);
+        Block previous = null;
+        for (Block b = buckets[bucket]; b != null; previous = b, b = b.nextInBucket) {
+            if (b == block) {
+                if (previous == null) {
+                    buckets[bucket] = b.nextInBucket;
+                } else {
+                    previous.nextInBucket = b.nextInBucket;
+                }
+                return;
+            }
+        }
+    }
+
+    private static long lineMask(int from, int bytes) {
+        int first = from >> LINE_SHIFT;
+        int last = from + Math.max(bytes, 1) - 1 >> LINE_SHIFT;
+        return -1L >>> 63 - last & -1L << first;
+    }
+
+    /** {@return whether a write touches a line that holds code} */
+    boolean touches(int from, int bytes) {
+        return (lines & lineMask(from, bytes)) != 0;
+    }
+
+    /** Drops all blocks. */
+    void invalidate() {
+        lines = 0;
+        for (int i = 0; i < BUCKETS; i++) {
+            for (Block block = buckets[i]; block != null; block = block.nextInBucket) {
+                block.invalidate();
+            }
+            buckets[i] = null;
+        }
+        for (Block block : tails) {
+            block.invalidate();
+            block.page.remove(block);
+        }
+        tails.clear();
+    }
+}

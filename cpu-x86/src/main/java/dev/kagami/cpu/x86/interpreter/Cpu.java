@@ -1,0 +1,877 @@
+package dev.kagami.cpu.x86.interpreter;
+
+import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.Timers;
+import dev.kagami.memory.GuestMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The state of one virtual CPU, with the accessors that instructions are made of.
+ *
+ * <p>Everything here belongs to the vCPU's thread, except {@link #signal}.
+ *
+ * <h2>Lazy flags</h2>
+ * The six arithmetic flags live in two longs. {@link #flagResult} is the last result, sign-extended to 64 bits: ZF is
+ * "equals 0", SF its sign and PF the parity of its low byte. {@link #flagAux} holds the carries: bit 63 is CF, bit 62 is CF
+ * xor OF (the carry into the sign bit), bit 3 is AF. So that any combination can be set, bit 0 of it inverts SF, and bits
+ * 8 to 15 are xored into the byte whose parity is taken.
+ */
+final class Cpu {
+    // Slots of r behind the 16 general registers; they let an effective address be a plain sum.
+    /** Always 0. */
+    static final int ZERO = 16;
+    /** Instruction pointer of the start of the current block. */
+    static final int RIP = 17;
+    /** First of the six segment bases. */
+    static final int SEGMENT_BASE = 18;
+
+    static final int RAX = 0;
+    static final int RCX = 1;
+    static final int RDX = 2;
+    static final int RBX = 3;
+    static final int RSP = 4;
+    static final int RBP = 5;
+    static final int RSI = 6;
+    static final int RDI = 7;
+    static final int R11 = 11;
+
+    // Segment numbers; LDTR and TR follow the six of the encoding.
+    static final int ES = 0;
+    static final int CS = 1;
+    static final int SS = 2;
+    static final int DS = 3;
+    static final int FS = 4;
+    static final int GS = 5;
+    static final int LDTR = 6;
+    static final int TR = 7;
+
+    // RFLAGS bits (SDM 1 3.4.3).
+    static final int CF = 1;
+    static final int PF = 1 << 2;
+    static final int AF = 1 << 4;
+    static final int ZF = 1 << 6;
+    static final int SF = 1 << 7;
+    static final int TF = 1 << 8;
+    static final int IF = 1 << 9;
+    static final int DF = 1 << 10;
+    static final int OF = 1 << 11;
+    static final int IOPL = 3 << 12;
+    static final int NT = 1 << 14;
+    static final int RF = 1 << 16;
+    static final int VM = 1 << 17;
+    static final int AC = 1 << 18;
+    static final int VIF = 1 << 19;
+    static final int VIP = 1 << 20;
+    static final int ID = 1 << 21;
+    /** The flags that are computed lazily. */
+    static final int ARITHMETIC = CF | PF | AF | ZF | SF | OF;
+
+    // CR0 (SDM 3A 2.5).
+    static final long CR0_PE = 1;
+    static final long CR0_MP = 1 << 1;
+    static final long CR0_EM = 1 << 2;
+    static final long CR0_TS = 1 << 3;
+    static final long CR0_ET = 1 << 4;
+    static final long CR0_NE = 1 << 5;
+    static final long CR0_WP = 1 << 16;
+    static final long CR0_AM = 1 << 18;
+    static final long CR0_NW = 1 << 29;
+    static final long CR0_CD = 1 << 30;
+    static final long CR0_PG = 1L << 31;
+
+    // CR4.
+    static final long CR4_VME = 1;
+    static final long CR4_PVI = 1 << 1;
+    static final long CR4_TSD = 1 << 2;
+    static final long CR4_DE = 1 << 3;
+    static final long CR4_PSE = 1 << 4;
+    static final long CR4_PAE = 1 << 5;
+    static final long CR4_MCE = 1 << 6;
+    static final long CR4_PGE = 1 << 7;
+    static final long CR4_PCE = 1 << 8;
+    static final long CR4_OSFXSR = 1 << 9;
+    static final long CR4_OSXMMEXCPT = 1 << 10;
+    static final long CR4_UMIP = 1 << 11;
+    static final long CR4_LA57 = 1 << 12;
+    static final long CR4_FSGSBASE = 1 << 16;
+    static final long CR4_PCIDE = 1 << 17;
+    static final long CR4_OSXSAVE = 1 << 18;
+    static final long CR4_SMEP = 1 << 20;
+    static final long CR4_SMAP = 1 << 21;
+
+    // EFER.
+    static final long EFER_SCE = 1;
+    static final long EFER_LME = 1 << 8;
+    static final long EFER_LMA = 1 << 10;
+    static final long EFER_NXE = 1 << 11;
+
+    // Events that a running CPU looks at between blocks.
+    /** {@link dev.kagami.cpu.Vcpu#kick} was called. */
+    static final int EVENT_KICK = 1;
+    /** The local APIC or an interrupt line may have something to deliver. */
+    static final int EVENT_INTERRUPT = 1 << 1;
+    /** Pages whose code is cached were written by somebody else. */
+    static final int EVENT_CODE_WRITTEN = 1 << 2;
+    /** The CPU executed HLT. */
+    static final int EVENT_HALT = 1 << 3;
+    /** Single-step, breakpoints or trace: one instruction at a time. */
+    static final int EVENT_STEP = 1 << 4;
+
+    private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final long PAGE_MASK = -Mmu.PAGE_SIZE;
+    private static final VarHandle EVENTS;
+
+    static {
+        try {
+            EVENTS = MethodHandles.lookup().findVarHandle(Cpu.class, "events", int.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    final int index;
+    final GuestMemory memory;
+    final MemorySegment ram;
+    final Bus bus;
+    final Timers timers;
+    final Mmu mmu;
+    final CodeCache code;
+    final Fault fault = new Fault();
+
+    /** General registers, then the slots named above. */
+    final long[] r = new long[SEGMENT_BASE + 6];
+
+    long flagResult;
+    long flagAux;
+    /** RFLAGS without the arithmetic flags; bit 1 is always set. */
+    int systemFlags = 2;
+
+    // Segment registers with their hidden parts; bases of the six usual ones are in r.
+    final int[] selector = new int[8];
+    final long[] limit = new long[8];
+    /** Attributes as {@link dev.kagami.cpu.X86State.Segment} has them. */
+    final int[] attributes = new int[8];
+
+    long ldtBase;
+    long trBase;
+    long gdtBase;
+    int gdtLimit;
+    long idtBase;
+    int idtLimit;
+
+    long cr0;
+    long cr2;
+    long cr3;
+    long cr4;
+    long efer;
+    long xcr0 = 1;
+    final long[] dr = new long[8];
+    int cpl;
+
+    /** Execution mode: 16, 32 or 64. */
+    int mode = 16;
+    /** What the decoding of code depends on: {@link #mode} and the stack size; see {@link #updateMode}. */
+    int codeMode;
+
+    /** 32 vector registers of 8 quadwords. */
+    final long[] vec = new long[32 * 8];
+
+    int mxcsr = 0x1F80;
+    final X87 x87 = new X87();
+
+    /** Whether equal pages of instruction pointers mean equal linear pages: CS begins at a page. */
+    boolean linksBlocks;
+
+    /** Set while the next instruction is in the shadow of STI, MOV SS or POP SS. */
+    boolean interruptShadow;
+
+    boolean halted;
+    /** Debug conditions met by the current instruction, as bits 0-3 and 13-15 of DR6. */
+    int debugTraps;
+
+    /** An interrupt waits until IF is set. */
+    boolean interruptWaiting;
+
+    /** Where to go on after the current block, when the last op knows it. */
+    @Nullable
+    Block next;
+
+    /** The branch that wants to remember the block found next, if any. */
+    @Nullable
+    BranchOp linkFrom;
+
+    boolean linkTaken;
+
+    /** Instructions retired up to the start of the current block. */
+    long retired;
+
+    // Counters for VcpuStats.
+    long portReads;
+    long portWrites;
+    long mmioReads;
+    long mmioWrites;
+    long halts;
+    long interrupts;
+    long exceptions;
+
+    private volatile int events;
+
+    // Result halves of 128-bit reads.
+    long low;
+    long high;
+
+    /** TLB view of the current privilege; see {@link Mmu}. */
+    long[] tlb;
+
+    private long readModifyWriteOffset;
+    private long readModifyWriteAddress;
+
+    Cpu(int index, GuestMemory memory, Bus bus, Timers timers) {
+        this.index = index;
+        this.memory = memory;
+        this.ram = memory.segment();
+        this.bus = bus;
+        this.timers = timers;
+        mmu = new Mmu(this);
+        code = new CodeCache(this);
+        tlb = mmu.view(this);
+    }
+
+    // ---------------------------------------------------------------- events
+
+    /**
+     * Makes the CPU look at an event before its next block. Thread-safe.
+     *
+     * @param event one of the EVENT bits
+     */
+    void signal(int event) {
+        EVENTS.getAndBitwiseOr(this, event);
+    }
+
+    /** {@return the pending events} */
+    int events() {
+        return (int) EVENTS.getOpaque(this);
+    }
+
+    /** Takes events back. */
+    void clear(int event) {
+        EVENTS.getAndBitwiseAnd(this, ~event);
+    }
+
+    // ---------------------------------------------------------------- faults
+
+    /**
+     * Prepares a fault without an error code.
+     *
+     * @param vector exception vector
+     * @return the exception to throw
+     */
+    Fault fault(int vector) {
+        fault.vector = vector;
+        fault.nonCanonical = false;
+        fault.hasErrorCode = false;
+        fault.errorCode = 0;
+        return fault;
+    }
+
+    /**
+     * Prepares a fault with an error code.
+     *
+     * @param vector exception vector
+     * @param errorCode error code
+     * @return the exception to throw
+     */
+    Fault fault(int vector, int errorCode) {
+        fault.vector = vector;
+        fault.nonCanonical = false;
+        fault.hasErrorCode = true;
+        fault.errorCode = errorCode;
+        return fault;
+    }
+
+    /** {@return #UD, to throw} */
+    Fault undefined() {
+        return fault(Vector.INVALID_OPCODE);
+    }
+
+    /** {@return #GP(0), to throw} */
+    Fault generalProtection() {
+        return fault(Vector.GENERAL_PROTECTION, 0);
+    }
+
+    /** {@return a restart of the current instruction, to throw} */
+    Fault restart() {
+        return fault(Fault.RESTART);
+    }
+
+    // ---------------------------------------------------------------- mode
+
+    /** {@return whether the CPU is in long mode, 64-bit or compatibility} */
+    boolean longMode() {
+        return (efer & EFER_LMA) != 0;
+    }
+
+    /** {@return whether the CPU is in protected mode (not real mode); also true in long and virtual-8086 mode} */
+    boolean protectedMode() {
+        return (cr0 & CR0_PE) != 0;
+    }
+
+    /** {@return whether the CPU is in virtual-8086 mode} */
+    boolean virtual8086() {
+        return (systemFlags & VM) != 0;
+    }
+
+    /** Recomputes what depends on CS, SS, CR0, CR4, EFER, RFLAGS.AC and the privilege level. */
+    void updateMode() {
+        boolean big = (attributes[CS] & Segmentation.BIG) != 0;
+        if (longMode() && (attributes[CS] & Segmentation.LONG) != 0) {
+            mode = 64;
+        } else {
+            mode = big ? 32 : 16;
+        }
+        int stack = mode == 64 ? 0 : (attributes[SS] & Segmentation.BIG) != 0 ? 1 : 2;
+        codeMode = mode | stack;
+        linksBlocks = mode == 64 || (r[SEGMENT_BASE + CS] & Mmu.PAGE_SIZE - 1) == 0;
+        updateView();
+    }
+
+    /** Selects the TLB view of the current privilege level and RFLAGS.AC. */
+    void updateView() {
+        tlb = mmu.view(this);
+        code.selectView(cpl == 3);
+    }
+
+    /** {@return the linear address of the code at the instruction pointer} */
+    long codeAddress() {
+        return mode == 64 ? r[RIP] : r[SEGMENT_BASE + CS] + r[RIP] & 0xFFFF_FFFFL;
+    }
+
+    /** {@return a linear address that ran over its end: outside of 64-bit mode they wrap at 4 GiB} */
+    long wrap(long address) {
+        return mode == 64 ? address : address & 0xFFFF_FFFFL;
+    }
+
+    /** {@return the mask of the stack pointer: 64, 32 or 16 bits} */
+    long stackMask() {
+        return mode == 64 ? -1L : (attributes[SS] & Segmentation.BIG) != 0 ? 0xFFFF_FFFFL : 0xFFFFL;
+    }
+
+    // ---------------------------------------------------------------- flags
+
+    int add8(int a, int b) {
+        int x = (byte) (a + b);
+        int c = a & b | (a | b) & ~x;
+        flagResult = x;
+        flagAux = (long) c << 56 & 3L << 62 | c & 8;
+        return x & 0xFF;
+    }
+
+    int add16(int a, int b) {
+        int x = (short) (a + b);
+        int c = a & b | (a | b) & ~x;
+        flagResult = x;
+        flagAux = (long) c << 48 & 3L << 62 | c & 8;
+        return x & 0xFFFF;
+    }
+
+    long add32(int a, int b) {
+        int x = a + b;
+        int c = a & b | (a | b) & ~x;
+        flagResult = x;
+        flagAux = (long) c << 32 & 3L << 62 | c & 8;
+        return x & 0xFFFF_FFFFL;
+    }
+
+    long add64(long a, long b) {
+        long x = a + b;
+        flagResult = x;
+        flagAux = (a & b | (a | b) & ~x) & (3L << 62 | 8);
+        return x;
+    }
+
+    int sub8(int a, int b) {
+        int x = (byte) (a - b);
+        int c = ~a & b | (~a | b) & x;
+        flagResult = x;
+        flagAux = (long) c << 56 & 3L << 62 | c & 8;
+        return x & 0xFF;
+    }
+
+    int sub16(int a, int b) {
+        int x = (short) (a - b);
+        int c = ~a & b | (~a | b) & x;
+        flagResult = x;
+        flagAux = (long) c << 48 & 3L << 62 | c & 8;
+        return x & 0xFFFF;
+    }
+
+    long sub32(int a, int b) {
+        int x = a - b;
+        int c = ~a & b | (~a | b) & x;
+        flagResult = x;
+        flagAux = (long) c << 32 & 3L << 62 | c & 8;
+        return x & 0xFFFF_FFFFL;
+    }
+
+    long sub64(long a, long b) {
+        long x = a - b;
+        flagResult = x;
+        flagAux = (~a & b | (~a | b) & x) & (3L << 62 | 8);
+        return x;
+    }
+
+    /** Adds with carry in; {@code bits} is 8, 16, 32 or 64 and the operands may hold garbage above. */
+    long adc(int bits, long a, long b) {
+        long x = a + b + carry();
+        return carries(bits, x, a & b | (a | b) & ~x);
+    }
+
+    /** Subtracts with borrow in; {@code bits} is 8, 16, 32 or 64 and the operands may hold garbage above. */
+    long sbb(int bits, long a, long b) {
+        long x = a - b - carry();
+        return carries(bits, x, ~a & b | (~a | b) & x);
+    }
+
+    private long carries(int bits, long x, long c) {
+        int shift = 64 - bits;
+        flagResult = x << shift >> shift;
+        flagAux = c << shift & 3L << 62 | c & 8;
+        return x << shift >>> shift;
+    }
+
+    /** Sets the flags of a logical operation: CF, OF and AF clear. {@code x} is the sign-extended result. */
+    void logic(long x) {
+        flagResult = x;
+        flagAux = 0;
+    }
+
+    /** Sets the flags of INC: all but CF. {@code x} is the sign-extended result, {@code bits} its size. */
+    void flagsInc(int bits, long x) {
+        boolean overflow = x == Long.MIN_VALUE >> 64 - bits;
+        setIncDec(x, overflow, (x & 15) == 0);
+    }
+
+    /** Sets the flags of DEC: all but CF. {@code x} is the sign-extended result, {@code bits} its size. */
+    void flagsDec(int bits, long x) {
+        boolean overflow = x == Long.MAX_VALUE >> 64 - bits;
+        setIncDec(x, overflow, (x & 15) == 15);
+    }
+
+    private void setIncDec(long x, boolean overflow, boolean adjust) {
+        long aux = flagAux & 1L << 63;
+        aux |= aux >>> 1;
+        flagResult = x;
+        flagAux = (overflow ? aux ^ 1L << 62 : aux) | (adjust ? 8 : 0);
+    }
+
+    /** {@return CF as 0 or 1} */
+    long carry() {
+        return flagAux >>> 63;
+    }
+
+    boolean carryFlag() {
+        return flagAux < 0;
+    }
+
+    boolean zeroFlag() {
+        return flagResult == 0;
+    }
+
+    boolean signFlag() {
+        return (flagResult ^ flagAux << 63) < 0;
+    }
+
+    boolean overflowFlag() {
+        return (flagAux ^ flagAux << 1) < 0;
+    }
+
+    boolean adjustFlag() {
+        return (flagAux & 8) != 0;
+    }
+
+    boolean parityFlag() {
+        int x = (int) (flagResult ^ flagAux >>> 8) & 0xFF;
+        return (Integer.bitCount(x) & 1) == 0;
+    }
+
+    /** {@return whether SF differs from OF} */
+    boolean less() {
+        return (flagResult ^ flagAux << 63 ^ flagAux ^ flagAux << 1) < 0;
+    }
+
+    /**
+     * Evaluates a condition code.
+     *
+     * @param code the low four bits of Jcc, SETcc or CMOVcc (SDM 2D B.1.4.7)
+     * @return whether it holds
+     */
+    boolean condition(int code) {
+        boolean value = switch (code >> 1) {
+            case 0 -> overflowFlag();
+            case 1 -> carryFlag();
+            case 2 -> zeroFlag();
+            case 3 -> carryFlag() || zeroFlag();
+            case 4 -> signFlag();
+            case 5 -> parityFlag();
+            case 6 -> less();
+            default -> less() || zeroFlag();
+        };
+        return value ^ (code & 1) != 0;
+    }
+
+    /** {@return the six arithmetic flags at their places in RFLAGS} */
+    int arithmeticFlags() {
+        return (carryFlag() ? CF : 0)
+                | (parityFlag() ? PF : 0)
+                | (adjustFlag() ? AF : 0)
+                | (zeroFlag() ? ZF : 0)
+                | (signFlag() ? SF : 0)
+                | (overflowFlag() ? OF : 0);
+    }
+
+    /** Sets the six arithmetic flags from their places in {@code flags}; other bits are ignored. */
+    void setArithmeticFlags(int flags) {
+        flagResult = (flags & ZF) != 0 ? 0 : 0x100;
+        long aux = (flags & AF) != 0 ? 8 : 0;
+        if ((flags & CF) != 0) {
+            aux |= 3L << 62;
+        }
+        if ((flags & OF) != 0) {
+            aux ^= 1L << 62;
+        }
+        if ((flags & SF) != 0) {
+            aux |= 1;
+        }
+        if ((flags & PF) == 0) {
+            aux |= 1 << 8;
+        }
+        flagAux = aux;
+    }
+
+    /** Sets CF and leaves the other flags. */
+    void setCarry(boolean carry) {
+        // CF xor OF sits below CF: flipping CF alone must flip both bits.
+        if (carry != carryFlag()) {
+            flagAux ^= 3L << 62;
+        }
+    }
+
+    /** Sets OF and leaves the other flags. */
+    void setOverflow(boolean overflow) {
+        if (overflow != overflowFlag()) {
+            flagAux ^= 1L << 62;
+        }
+    }
+
+    /** Sets ZF and leaves the other flags. */
+    void setZero(boolean zero) {
+        if (zero != zeroFlag()) {
+            setArithmeticFlags(arithmeticFlags() ^ ZF);
+        }
+    }
+
+    /** {@return RFLAGS} */
+    int flags() {
+        return arithmeticFlags() | systemFlags;
+    }
+
+    // ---------------------------------------------------------------- registers
+
+    /** {@return the byte register of an encoding: 0-15, or 4-7 as ah, ch, dh, bh without REX} */
+    int reg8(int number, boolean highByte) {
+        return highByte ? (int) r[number - 4] >> 8 & 0xFF : (int) r[number] & 0xFF;
+    }
+
+    void setReg8(int number, boolean highByte, int value) {
+        if (highByte) {
+            r[number - 4] = r[number - 4] & ~0xFF00L | (value & 0xFF) << 8;
+        } else {
+            r[number] = r[number] & ~0xFFL | value & 0xFF;
+        }
+    }
+
+    void setReg16(int number, int value) {
+        r[number] = r[number] & ~0xFFFFL | value & 0xFFFF;
+    }
+
+    // ---------------------------------------------------------------- memory
+    // Linear addresses. An access that straddles two pages never matches its TLB entry, because the tag of its last
+    // byte
+    // differs from that of its first.
+
+    private static int slot(long address) {
+        return (int) (address >>> Mmu.PAGE_SHIFT) << 2 & Mmu.TLB_MASK;
+    }
+
+    int readByte(long address) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i] == (address & PAGE_MASK)) {
+            return ram.get(BYTE, address + t[i + 2]) & 0xFF;
+        }
+        return (int) mmu.readSlow(address, 1);
+    }
+
+    int readShort(long address) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i] == (address + 1 & PAGE_MASK)) {
+            return ram.get(SHORT, address + t[i + 2]) & 0xFFFF;
+        }
+        return (int) mmu.readSlow(address, 2);
+    }
+
+    int readInt(long address) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i] == (address + 3 & PAGE_MASK)) {
+            return ram.get(INT, address + t[i + 2]);
+        }
+        return (int) mmu.readSlow(address, 4);
+    }
+
+    long readLong(long address) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i] == (address + 7 & PAGE_MASK)) {
+            return ram.get(LONG, address + t[i + 2]);
+        }
+        return mmu.readSlow(address, 8);
+    }
+
+    void writeByte(long address, int value) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i + 1] == (address & PAGE_MASK)) {
+            ram.set(BYTE, address + t[i + 2], (byte) value);
+        } else {
+            mmu.writeSlow(address, 1, value);
+        }
+    }
+
+    void writeShort(long address, int value) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i + 1] == (address + 1 & PAGE_MASK)) {
+            ram.set(SHORT, address + t[i + 2], (short) value);
+        } else {
+            mmu.writeSlow(address, 2, value);
+        }
+    }
+
+    void writeInt(long address, int value) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i + 1] == (address + 3 & PAGE_MASK)) {
+            ram.set(INT, address + t[i + 2], value);
+        } else {
+            mmu.writeSlow(address, 4, value);
+        }
+    }
+
+    void writeLong(long address, long value) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i + 1] == (address + 7 & PAGE_MASK)) {
+            ram.set(LONG, address + t[i + 2], value);
+        } else {
+            mmu.writeSlow(address, 8, value);
+        }
+    }
+
+    /** Reads 16 bytes into {@link #low} and {@link #high}; faults before either changes. */
+    void read128(long address) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i] == (address + 15 & PAGE_MASK)) {
+            long offset = address + t[i + 2];
+            low = ram.get(LONG, offset);
+            high = ram.get(LONG, offset + 8);
+        } else {
+            long first = mmu.readSlow(address, 8);
+            high = mmu.readSlow(address + 8, 8);
+            low = first;
+        }
+    }
+
+    /** Writes 16 bytes; faults before any of them changes. */
+    void write128(long address, long low, long high) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i + 1] == (address + 15 & PAGE_MASK)) {
+            long offset = address + t[i + 2];
+            ram.set(LONG, offset, low);
+            ram.set(LONG, offset + 8, high);
+        } else {
+            mmu.probe(address, 16, true);
+            mmu.writeSlow(address, 8, low);
+            mmu.writeSlow(address + 8, 8, high);
+        }
+    }
+
+    // Read-modify-write: the read asks for write permission, so that the write that follows can't fault.
+
+    int readByteToModify(long address) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i + 1] == (address & PAGE_MASK)) {
+            long offset = address + t[i + 2];
+            readModifyWriteOffset = offset;
+            return ram.get(BYTE, offset) & 0xFF;
+        }
+        return (int) readToModifySlow(address, 1);
+    }
+
+    int readShortToModify(long address) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i + 1] == (address + 1 & PAGE_MASK)) {
+            long offset = address + t[i + 2];
+            readModifyWriteOffset = offset;
+            return ram.get(SHORT, offset) & 0xFFFF;
+        }
+        return (int) readToModifySlow(address, 2);
+    }
+
+    int readIntToModify(long address) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i + 1] == (address + 3 & PAGE_MASK)) {
+            long offset = address + t[i + 2];
+            readModifyWriteOffset = offset;
+            return ram.get(INT, offset);
+        }
+        return (int) readToModifySlow(address, 4);
+    }
+
+    long readLongToModify(long address) {
+        long[] t = tlb;
+        int i = slot(address);
+        if (t[i + 1] == (address + 7 & PAGE_MASK)) {
+            long offset = address + t[i + 2];
+            readModifyWriteOffset = offset;
+            return ram.get(LONG, offset);
+        }
+        return readToModifySlow(address, 8);
+    }
+
+    private long readToModifySlow(long address, int size) {
+        mmu.probe(address, size, true);
+        readModifyWriteOffset = -1;
+        readModifyWriteAddress = address;
+        return mmu.readSlow(address, size);
+    }
+
+    void modifyByte(int value) {
+        if (readModifyWriteOffset >= 0) {
+            ram.set(BYTE, readModifyWriteOffset, (byte) value);
+        } else {
+            mmu.writeSlow(readModifyWriteAddress, 1, value);
+        }
+    }
+
+    void modifyShort(int value) {
+        if (readModifyWriteOffset >= 0) {
+            ram.set(SHORT, readModifyWriteOffset, (short) value);
+        } else {
+            mmu.writeSlow(readModifyWriteAddress, 2, value);
+        }
+    }
+
+    void modifyInt(int value) {
+        if (readModifyWriteOffset >= 0) {
+            ram.set(INT, readModifyWriteOffset, value);
+        } else {
+            mmu.writeSlow(readModifyWriteAddress, 4, value);
+        }
+    }
+
+    void modifyLong(long value) {
+        if (readModifyWriteOffset >= 0) {
+            ram.set(LONG, readModifyWriteOffset, value);
+        } else {
+            mmu.writeSlow(readModifyWriteAddress, 8, value);
+        }
+    }
+
+    /**
+     * Computes a linear address outside of 64-bit mode, with all segment checks.
+     *
+     * @param segment segment number
+     * @param offset offset in the segment
+     * @param size bytes accessed
+     * @param write whether they are written
+     * @return the linear address, 32 bits
+     */
+    long checkedLinear(int segment, long offset, int size, boolean write) {
+        return Segmentation.linear(this, segment, offset, size, write);
+    }
+
+    // ---------------------------------------------------------------- stack
+
+    /**
+     * Computes the linear address of a stack slot in any mode.
+     *
+     * @param pointer stack pointer, wrapped to the stack's size already
+     * @param size bytes
+     * @param write whether they are written
+     * @return the linear address
+     */
+    long stackLinear(long pointer, int size, boolean write) {
+        return mode == 64 ? pointer : checkedLinear(SS, pointer, size, write);
+    }
+
+    /** Sets the stack pointer, keeping the bits above the stack's size. */
+    void setStackPointer(long pointer) {
+        long mask = stackMask();
+        r[RSP] = r[RSP] & ~mask | pointer & mask;
+    }
+
+    /** Reads {@code size} bytes (1, 2, 4 or 8), zero-extended. */
+    long read(long address, int size) {
+        return switch (size) {
+            case 1 -> readByte(address);
+            case 2 -> readShort(address);
+            case 4 -> readInt(address) & 0xFFFF_FFFFL;
+            default -> readLong(address);
+        };
+    }
+
+    /** Writes {@code size} bytes (1, 2, 4 or 8). */
+    void write(long address, int size, long value) {
+        switch (size) {
+            case 1 -> writeByte(address, (int) value);
+            case 2 -> writeShort(address, (int) value);
+            case 4 -> writeInt(address, (int) value);
+            default -> writeLong(address, value);
+        }
+    }
+
+    /** Pushes a value of 2, 4 or 8 bytes; faults before anything changes. */
+    void push(int size, long value) {
+        long pointer = r[RSP] - size & stackMask();
+        write(stackLinear(pointer, size, true), size, value);
+        setStackPointer(pointer);
+    }
+
+    /** {@return a value at a distance from the stack pointer, without popping it} */
+    long peek(int distance, int size) {
+        return read(stackLinear(r[RSP] + distance & stackMask(), size, false), size);
+    }
+
+    /** {@return the value popped; faults before anything changes} */
+    long pop(int size) {
+        long value = peek(0, size);
+        setStackPointer(r[RSP] + size);
+        return value;
+    }
+}

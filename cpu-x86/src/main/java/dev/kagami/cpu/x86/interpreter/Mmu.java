@@ -1,0 +1,586 @@
+package dev.kagami.cpu.x86.interpreter;
+
+import dev.kagami.memory.GuestMemory;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+
+/**
+ * Address translation: page walks, the TLB and every memory access that the TLB fast path of {@link Cpu} does not serve
+ * (SDM 3A chapter 4).
+ *
+ * <p>There is one TLB per <em>view</em>: user, supervisor that SMAP keeps off user pages, and supervisor with
+ * RFLAGS.AC set or SMAP off. A change of privilege swaps a reference instead of checking rights at each access. An entry is
+ * four longs: the page address under which reads hit, the same for writes, what to add to a linear address to get an
+ * offset in RAM, and flags. Pages that need attention at each access (device memory, watched by a debug register; for
+ * writes: holding cached code, or not dirty yet) have no tag, so they always come here.
+ */
+final class Mmu {
+    static final int PAGE_SHIFT = 12;
+    static final int PAGE_SIZE = 1 << PAGE_SHIFT;
+
+    static final int READ = 0;
+    static final int WRITE = 1;
+    static final int EXECUTE = 2;
+
+    /** Physical-address width that CPUID reports; page-table bits at and above it are reserved. */
+    static final int PHYSICAL_BITS = 46;
+
+    private static final int TLB_ENTRIES = 4096;
+    private static final int ENTRY_LONGS = 4;
+    /** Mask for an index into a TLB array. */
+    static final int TLB_MASK = TLB_ENTRIES * ENTRY_LONGS - 1;
+
+    /** A tag that no page address equals. */
+    private static final long NO_TAG = 1;
+
+    private static final int VIEW_USER = 0;
+    private static final int VIEW_SUPERVISOR = 1;
+    private static final int VIEW_SUPERVISOR_AC = 2;
+
+    // Page-table entry bits (SDM 3A 4.5).
+    private static final long P = 1;
+    private static final long RW = 1 << 1;
+    private static final long US = 1 << 2;
+    private static final long A = 1 << 5;
+    private static final long D = 1 << 6;
+    private static final long PS = 1 << 7;
+    private static final long G = 1 << 8;
+    private static final long NX = 1L << 63;
+    private static final long FRAME = (1L << PHYSICAL_BITS) - PAGE_SIZE;
+    private static final long RESERVED = (1L << 52) - (1L << PHYSICAL_BITS);
+
+    // Page-fault error code (SDM 3A 4.7).
+    private static final int ERROR_P = 1;
+    private static final int ERROR_W = 1 << 1;
+    private static final int ERROR_U = 1 << 2;
+    private static final int ERROR_RSVD = 1 << 3;
+    private static final int ERROR_I = 1 << 4;
+
+    private static final long FLAG_GLOBAL = 1;
+
+    private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle ATOMIC_INT =
+            ValueLayout.JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
+    private static final VarHandle ATOMIC_LONG =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
+
+    private final Cpu cpu;
+    private final GuestMemory memory;
+    private final MemorySegment ram;
+    private final long[][] views = new long[3][TLB_ENTRIES * ENTRY_LONGS];
+    /** Indexes of the entries in use, so that a flush need not look at all. */
+    private final int[][] used = new int[3][TLB_ENTRIES];
+
+    private final int[] usedCount = new int[3];
+    private int view;
+
+    /** INVLPG inside of these bounds may concern a large page, of which any number of entries may be in the TLB. */
+    private long largeLow = -1L;
+
+    private long largeHigh;
+
+    // Results of a walk.
+    private long physical;
+    private boolean writable;
+    private boolean dirty;
+    private boolean userPage;
+    private boolean global;
+
+    /** Port-like registers of the local APIC, which answers before the bus does. */
+    @org.jspecify.annotations.Nullable
+    LocalApic apic;
+
+    Mmu(Cpu cpu) {
+        this.cpu = cpu;
+        memory = cpu.memory;
+        ram = memory.segment();
+        for (long[] tlb : views) {
+            Arrays.fill(tlb, NO_TAG);
+        }
+    }
+
+    /** Selects and returns the TLB for the CPU's privilege level and RFLAGS.AC. */
+    long[] view(Cpu cpu) {
+        if (cpu.cpl == 3) {
+            view = VIEW_USER;
+        } else {
+            view = (cpu.cr4 & Cpu.CR4_SMAP) != 0 && (cpu.systemFlags & Cpu.AC) == 0
+                    ? VIEW_SUPERVISOR
+                    : VIEW_SUPERVISOR_AC;
+        }
+        return views[view];
+    }
+
+    // ---------------------------------------------------------------- accesses that miss the fast path
+
+    long readSlow(long address, int size) {
+        if ((address & PAGE_SIZE - 1) + size > PAGE_SIZE) {
+            return readAcross(address, size);
+        }
+        long offset = translate(address, READ);
+        watch(address, size, false);
+        return offset >= 0 ? readRam(offset, size) : readDevice(physical, size);
+    }
+
+    private long readAcross(long address, int size) {
+        probe(address, size, false);
+        watch(address, size, false);
+        long value = 0;
+        for (int i = 0; i < size; i++) {
+            long offset = translate(cpu.wrap(address + i), READ);
+            long b = offset >= 0 ? ram.get(BYTE, offset) & 0xFF : readDevice(physical, 1);
+            value |= b << 8 * i;
+        }
+        return value;
+    }
+
+    void writeSlow(long address, int size, long value) {
+        if ((address & PAGE_SIZE - 1) + size > PAGE_SIZE) {
+            probe(address, size, true);
+            watch(address, size, true);
+            for (int i = 0; i < size; i++) {
+                writeWithin(cpu.wrap(address + i), 1, value >>> 8 * i);
+            }
+            return;
+        }
+        watch(address, size, true);
+        writeWithin(address, size, value);
+    }
+
+    private void writeWithin(long address, int size, long value) {
+        long offset = translate(address, WRITE);
+        if (offset < 0) {
+            writeDevice(physical, size, value);
+            return;
+        }
+        switch (size) {
+            case 1 -> ram.set(BYTE, offset, (byte) value);
+            case 2 -> ram.set(SHORT, offset, (short) value);
+            case 4 -> ram.set(INT, offset, (int) value);
+            default -> ram.set(LONG, offset, value);
+        }
+        int page = (int) (offset >>> PAGE_SHIFT);
+        if (memory.isWatched(page)) {
+            cpu.code.written(page, (int) offset & PAGE_SIZE - 1, size);
+        }
+    }
+
+    private long readRam(long offset, int size) {
+        return switch (size) {
+            case 1 -> ram.get(BYTE, offset) & 0xFFL;
+            case 2 -> ram.get(SHORT, offset) & 0xFFFFL;
+            case 4 -> ram.get(INT, offset);
+            default -> ram.get(LONG, offset);
+        };
+    }
+
+    private long readDevice(long address, int size) {
+        LocalApic local = apic;
+        if (local != null && local.claims(address)) {
+            return local.read((int) address & PAGE_SIZE - 1, size);
+        }
+        cpu.mmioReads++;
+        return cpu.bus.readMmio(address, size);
+    }
+
+    private void writeDevice(long address, int size, long value) {
+        LocalApic local = apic;
+        if (local != null && local.claims(address)) {
+            local.write((int) address & PAGE_SIZE - 1, size, value);
+            return;
+        }
+        cpu.mmioWrites++;
+        cpu.bus.writeMmio(address, size, value);
+    }
+
+    /**
+     * Checks that a whole access is allowed, without making it.
+     *
+     * @param address linear address
+     * @param size bytes, at most a page
+     * @param write whether it would write
+     */
+    void probe(long address, int size, boolean write) {
+        int access = write ? WRITE : READ;
+        translate(address, access);
+        if ((address & PAGE_SIZE - 1) + size > PAGE_SIZE) {
+            translate(cpu.wrap((address | PAGE_SIZE - 1) + 1), access);
+        }
+    }
+
+    /** Reads as the processor itself does for descriptor tables and task states: at supervisor level, whatever CPL is. */
+    long readSystem(long address, int size) {
+        int saved = enterSystemView();
+        try {
+            return cpu.read(address, size);
+        } finally {
+            leaveSystemView(saved);
+        }
+    }
+
+    /** Writes as {@link #readSystem} reads. */
+    void writeSystem(long address, int size, long value) {
+        int saved = enterSystemView();
+        try {
+            cpu.write(address, size, value);
+        } finally {
+            leaveSystemView(saved);
+        }
+    }
+
+    private int enterSystemView() {
+        int saved = view;
+        view = (cpu.cr4 & Cpu.CR4_SMAP) != 0 ? VIEW_SUPERVISOR : VIEW_SUPERVISOR_AC;
+        cpu.tlb = views[view];
+        return saved;
+    }
+
+    private void leaveSystemView(int saved) {
+        view = saved;
+        cpu.tlb = views[saved];
+    }
+
+    private void watch(long address, int size, boolean write) {
+        if ((cpu.dr[7] & 0xFF) != 0) {
+            Debug.dataAccess(cpu, address, size, write);
+        }
+    }
+
+    // ---------------------------------------------------------------- translation
+
+    /**
+     * Translates for an instruction fetch.
+     *
+     * @param address linear address
+     * @return the offset in RAM, or -1 when the code is not in RAM
+     */
+    long translateCode(long address) {
+        return translate(address, EXECUTE);
+    }
+
+    /**
+     * Translates a linear address and enters the page into the TLB of the current view.
+     *
+     * @return the offset in RAM, or -1 with {@link #physical} set when no RAM is there
+     */
+    private long translate(long address, int access) {
+        long[] tlb = views[view];
+        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        long page = address & -PAGE_SIZE;
+        if (access != EXECUTE && tlb[slot + access] == page) {
+            return address + tlb[slot + 2];
+        }
+        if (cpu.mode == 64 && !canonical(address)) {
+            Fault fault = cpu.generalProtection();
+            fault.nonCanonical = true;
+            throw fault;
+        }
+        walk(address, access);
+        long frame = physical & -PAGE_SIZE;
+        long offset = memory.offsetOf(frame);
+        if (offset < 0) {
+            return -1;
+        }
+        if (access != EXECUTE) {
+            enter(tlb, slot, page, offset, access);
+        }
+        return offset + (address & PAGE_SIZE - 1);
+    }
+
+    private void enter(long[] tlb, int slot, long page, long offset, int access) {
+        boolean watched = watchedByDebugger(page);
+        boolean mayWrite = writable && (dirty || access == WRITE) && !memory.isWatched((int) (offset >>> PAGE_SHIFT));
+        if (tlb[slot] == NO_TAG && tlb[slot + 1] == NO_TAG && tlb[slot + 2] == NO_TAG) {
+            used[view][usedCount[view]++] = slot;
+        }
+        tlb[slot] = watched ? NO_TAG : page;
+        tlb[slot + 1] = mayWrite && !watched ? page : NO_TAG;
+        tlb[slot + 2] = offset - page;
+        tlb[slot + 3] = global ? FLAG_GLOBAL : 0;
+    }
+
+    private boolean watchedByDebugger(long page) {
+        if ((cpu.dr[7] & 0xFF) == 0) {
+            return false;
+        }
+        for (int i = 0; i < 4; i++) {
+            if ((cpu.dr[i] & -PAGE_SIZE) == page) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** {@return whether an address is canonical for the current paging depth} */
+    boolean canonical(long address) {
+        int shift = (cpu.cr4 & Cpu.CR4_LA57) != 0 ? 7 : 16;
+        return address << shift >> shift == address;
+    }
+
+    private void walk(long address, int access) {
+        if ((cpu.cr0 & Cpu.CR0_PG) == 0) {
+            physical = address;
+            writable = true;
+            dirty = true;
+            userPage = true;
+            global = false;
+            return;
+        }
+        while (!tryWalk(address, access)) {
+            // Another CPU changed an entry between our read and our update of its accessed bit.
+            Thread.onSpinWait();
+        }
+    }
+
+    private boolean tryWalk(long address, int access) {
+        if ((cpu.cr4 & Cpu.CR4_PAE) == 0) {
+            return walkLegacy(address, access);
+        }
+        boolean longMode = cpu.longMode();
+        int level = !longMode ? 3 : (cpu.cr4 & Cpu.CR4_LA57) != 0 ? 5 : 4;
+        long reserved = (cpu.efer & Cpu.EFER_NXE) != 0 ? RESERVED : RESERVED | NX;
+        long table = longMode ? cpu.cr3 & FRAME : cpu.cr3 & 0xFFFF_FFE0L;
+        boolean write = true;
+        boolean user = true;
+        boolean executable = true;
+        // Entries met on the way whose accessed bit must be set once the access is known to be allowed.
+        long unaccessed0 = -1;
+        long unaccessed1 = -1;
+        long unaccessed2 = -1;
+        long unaccessed3 = -1;
+        while (true) {
+            int shift = 12 + 9 * (level - 1);
+            long entryAddress = table + ((address >>> shift & 0x1FF) << 3);
+            long offset = memory.offsetOf(entryAddress);
+            long entry = offset < 0 ? 0 : ram.get(LONG, offset);
+            if ((entry & P) == 0) {
+                throw pageFault(address, access, 0);
+            }
+            boolean pdpte = level == 3 && !longMode;
+            if (pdpte) {
+                // The four PDPTEs have neither rights nor an accessed bit (SDM 3A 4.4.1).
+                if ((entry & (RESERVED | NX | 0x1E6)) != 0) {
+                    throw pageFault(address, access, ERROR_P | ERROR_RSVD);
+                }
+                table = entry & FRAME;
+                level--;
+                continue;
+            }
+            if ((entry & (longMode ? reserved : reserved | 0x7FF0_0000_0000_0000L)) != 0
+                    || (entry & PS) != 0 && level > 3) {
+                throw pageFault(address, access, ERROR_P | ERROR_RSVD);
+            }
+            write &= (entry & RW) != 0;
+            user &= (entry & US) != 0;
+            executable &= (entry & NX) == 0;
+            boolean leaf = level == 1 || (entry & PS) != 0 && level <= 3;
+            if (leaf) {
+                long pageMask = (1L << shift) - 1;
+                if (level > 1 && (entry & pageMask & FRAME & ~PAGE_SIZE) != 0) {
+                    // Bit 12 is PAT in a large page; the rest below the frame is reserved.
+                    throw pageFault(address, access, ERROR_P | ERROR_RSVD);
+                }
+                check(address, access, write, user, executable);
+                long update = entry | A | (access == WRITE ? D : 0);
+                if (update != entry && !ATOMIC_LONG.compareAndSet(ram, offset, entry, update)
+                        || unaccessed0 >= 0 && !setAccessed(unaccessed0)
+                        || unaccessed1 >= 0 && !setAccessed(unaccessed1)
+                        || unaccessed2 >= 0 && !setAccessed(unaccessed2)
+                        || unaccessed3 >= 0 && !setAccessed(unaccessed3)) {
+                    return false;
+                }
+                physical = entry & FRAME & ~pageMask | address & pageMask;
+                global = (entry & G) != 0 && (cpu.cr4 & Cpu.CR4_PGE) != 0;
+                dirty = (update & D) != 0;
+                if (level > 1) {
+                    noteLargePage(address & ~pageMask, address | pageMask);
+                }
+                return true;
+            }
+            if ((entry & A) == 0) {
+                unaccessed3 = unaccessed2;
+                unaccessed2 = unaccessed1;
+                unaccessed1 = unaccessed0;
+                unaccessed0 = offset;
+            }
+            table = entry & FRAME;
+            level--;
+        }
+    }
+
+    private boolean setAccessed(long offset) {
+        long entry = ram.get(LONG, offset);
+        return (entry & P) != 0 && (boolean) ATOMIC_LONG.compareAndSet(ram, offset, entry, entry | A);
+    }
+
+    /** Walks two-level 32-bit page tables (SDM 3A 4.3). */
+    private boolean walkLegacy(long address, int access) {
+        long directory = memory.offsetOf((cpu.cr3 & 0xFFFF_F000L) + ((address >>> 22 & 0x3FF) << 2));
+        int upper = directory < 0 ? 0 : ram.get(INT, directory);
+        if ((upper & P) == 0) {
+            throw pageFault(address, access, 0);
+        }
+        if ((upper & PS) != 0 && (cpu.cr4 & Cpu.CR4_PSE) != 0) {
+            // PSE-36: bits 13-20 hold address bits 32-39; bit 21 is reserved.
+            if ((upper & 1 << 21) != 0) {
+                throw pageFault(address, access, ERROR_P | ERROR_RSVD);
+            }
+            check(address, access, (upper & RW) != 0, (upper & US) != 0, true);
+            int update = upper | (int) A | (access == WRITE ? (int) D : 0);
+            if (update != upper && !ATOMIC_INT.compareAndSet(ram, directory, upper, update)) {
+                return false;
+            }
+            physical = upper & 0xFFC0_0000L | (upper & 0x1F_E000L) << 19 | address & 0x3F_FFFFL;
+            finishLegacy(update);
+            noteLargePage(address & ~0x3F_FFFFL, address | 0x3F_FFFFL);
+            return true;
+        }
+        long offset = memory.offsetOf((upper & 0xFFFF_F000L) + ((address >>> 12 & 0x3FF) << 2));
+        int entry = offset < 0 ? 0 : ram.get(INT, offset);
+        if ((entry & P) == 0) {
+            throw pageFault(address, access, 0);
+        }
+        check(address, access, (upper & entry & RW) != 0, (upper & entry & US) != 0, true);
+        int update = entry | (int) A | (access == WRITE ? (int) D : 0);
+        if (update != entry && !ATOMIC_INT.compareAndSet(ram, offset, entry, update)
+                || (upper & A) == 0 && !ATOMIC_INT.compareAndSet(ram, directory, upper, upper | (int) A)) {
+            return false;
+        }
+        physical = entry & 0xFFFF_F000L | address & 0xFFF;
+        finishLegacy(update);
+        return true;
+    }
+
+    private void finishLegacy(int entry) {
+        global = (entry & G) != 0 && (cpu.cr4 & Cpu.CR4_PGE) != 0;
+        dirty = (entry & D) != 0;
+    }
+
+    /** Checks the rights that the tables give together (SDM 3A 4.6.1). */
+    private void check(long address, int access, boolean write, boolean user, boolean executable) {
+        boolean allowed;
+        userPage = user;
+        if (view == VIEW_USER) {
+            writable = write;
+            allowed = user;
+        } else {
+            writable = write || (cpu.cr0 & Cpu.CR0_WP) == 0;
+            allowed = !user
+                    || (access == EXECUTE
+                            ? (cpu.cr4 & Cpu.CR4_SMEP) == 0
+                            : view == VIEW_SUPERVISOR_AC || (cpu.cr4 & Cpu.CR4_SMAP) == 0);
+        }
+        if (access == WRITE) {
+            allowed &= writable;
+        } else if (access == EXECUTE) {
+            allowed &= executable;
+        }
+        if (!allowed) {
+            throw pageFault(address, access, ERROR_P);
+        }
+    }
+
+    private Fault pageFault(long address, int access, int error) {
+        if (access == WRITE) {
+            error |= ERROR_W;
+        }
+        if (view == VIEW_USER) {
+            error |= ERROR_U;
+        }
+        if (access == EXECUTE
+                && ((cpu.cr4 & Cpu.CR4_SMEP) != 0 || (cpu.cr4 & Cpu.CR4_PAE) != 0 && (cpu.efer & Cpu.EFER_NXE) != 0)) {
+            error |= ERROR_I;
+        }
+        cpu.cr2 = address;
+        return cpu.fault(Vector.PAGE_FAULT, error);
+    }
+
+    private void noteLargePage(long low, long high) {
+        if (Long.compareUnsigned(low, largeLow) < 0) {
+            largeLow = low;
+        }
+        if (Long.compareUnsigned(high, largeHigh) > 0) {
+            largeHigh = high;
+        }
+    }
+
+    // ---------------------------------------------------------------- invalidation
+
+    /** Drops every translation, global ones too. */
+    void flushAll() {
+        for (int v = 0; v < views.length; v++) {
+            for (int i = 0; i < usedCount[v]; i++) {
+                clear(views[v], used[v][i]);
+            }
+            usedCount[v] = 0;
+        }
+        largeLow = -1L;
+        largeHigh = 0;
+        cpu.code.flushTranslations();
+    }
+
+    /** Drops every translation that is not global, as a load of CR3 does. */
+    void flushNonGlobal() {
+        for (int v = 0; v < views.length; v++) {
+            long[] tlb = views[v];
+            int[] slots = used[v];
+            int kept = 0;
+            for (int i = 0; i < usedCount[v]; i++) {
+                int slot = slots[i];
+                if ((tlb[slot + 3] & FLAG_GLOBAL) != 0) {
+                    slots[kept++] = slot;
+                } else {
+                    clear(tlb, slot);
+                }
+            }
+            usedCount[v] = kept;
+        }
+        cpu.code.flushTranslations();
+    }
+
+    /** Drops the translations of one page, as INVLPG does. */
+    void flushPage(long address) {
+        if (Long.compareUnsigned(address, largeLow) >= 0 && Long.compareUnsigned(address, largeHigh) <= 0) {
+            // All pieces of a large page must go, and we don't know which entries those are.
+            flushAll();
+            return;
+        }
+        long page = address & -PAGE_SIZE;
+        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        for (long[] tlb : views) {
+            if (tlb[slot] == page || tlb[slot + 1] == page) {
+                // The slot stays in the list of used ones: its addend is not NO_TAG.
+                tlb[slot] = NO_TAG;
+                tlb[slot + 1] = NO_TAG;
+            }
+        }
+        cpu.code.flushTranslation(address);
+    }
+
+    /** Makes writes to a page of RAM come to {@link #writeSlow}, because code of it is being cached. */
+    void trapWrites(int pageNumber) {
+        for (int v = 0; v < views.length; v++) {
+            long[] tlb = views[v];
+            for (int i = 0; i < usedCount[v]; i++) {
+                int slot = used[v][i];
+                if (tlb[slot + 1] != NO_TAG && tlb[slot + 1] + tlb[slot + 2] >>> PAGE_SHIFT == pageNumber) {
+                    tlb[slot + 1] = NO_TAG;
+                }
+            }
+        }
+    }
+
+    private static void clear(long[] tlb, int slot) {
+        tlb[slot] = NO_TAG;
+        tlb[slot + 1] = NO_TAG;
+        tlb[slot + 2] = NO_TAG;
+        tlb[slot + 3] = 0;
+    }
+}
