@@ -1,5 +1,9 @@
 /** Guest images: the default guest and the archives it is made from. */
 @org.jspecify.annotations.NullMarked
 module dev.kagami.image {
+    requires org.apache.commons.compress;
     requires static org.jspecify;
+    requires org.tukaani.xz;
+
+    exports dev.kagami.image;
 }

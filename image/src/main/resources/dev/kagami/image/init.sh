@@ -1,0 +1,41 @@
+#!/bin/sh
+# PID 1 of Kagami's default guest: sets the machine up, runs a session on the console, and powers off when it ends.
+
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
+/bin/busybox mount -t proc -o nosuid,nodev,noexec proc /proc
+/bin/busybox mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
+/bin/busybox mount -t devtmpfs -o nosuid,mode=0755 devtmpfs /dev
+/bin/busybox mkdir -p /dev/pts /dev/shm
+/bin/busybox mount -t devpts -o nosuid,noexec,gid=5,mode=0620,ptmxmode=0666 devpts /dev/pts
+/bin/busybox mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm
+/bin/busybox mount -t tmpfs -o nosuid,nodev,mode=0755 tmpfs /run
+/bin/busybox mount -t tmpfs -o nosuid,nodev tmpfs /tmp
+
+# Links for all commands, made here because which there are is known to busybox alone.
+/bin/busybox --install -s
+
+# From here on the console is the session's; dmesg still shows everything.
+dmesg -n 1
+hostname -F /etc/hostname
+ip link set lo up
+
+# How busybox's poweroff, halt and reboot tell PID 1.
+finish() {
+    trap '' USR1 USR2 TERM
+    sync
+    "$1" -f
+}
+trap 'finish halt' USR1
+trap 'finish poweroff' USR2
+trap 'finish reboot' TERM
+
+# A session of its own, with the console as its controlling terminal: job control needs one. Not as a background job of
+# this shell, which would make it and everything in it deaf to Ctrl-C. It ends with a poweroff.
+start-stop-daemon -S -b -p /run/kagami-session.pid -x /bin/busybox -- setsid cttyhack /bin/sh /etc/kagami/session
+
+# The shell hears signals in wait only, where it also reaps orphans. The loop ends if the session was killed.
+while sleep 60 & wait $!; do
+    kill -0 "$(cat /run/kagami-session.pid)" 2>/dev/null || break
+done
+finish poweroff

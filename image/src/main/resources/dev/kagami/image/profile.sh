@@ -1,0 +1,3 @@
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+export PS1='\h:\w\$ '
+alias ll='ls -l'
