@@ -1,0 +1,113 @@
+package dev.kagami.cpu.x86.interpreter;
+
+import java.util.HexFormat;
+
+/**
+ * One line of a file of recorded vectors: instructions, the state before, and the state after. The text format is described
+ * in {@code src/test/resources/vectors/README.md}.
+ */
+final class RecordedVector {
+    /** Form, with a tag after an exclamation mark where the vector is special. */
+    String form = "";
+
+    byte[] code = new byte[0];
+    final MachineState input = new MachineState();
+    final MachineState output = new MachineState();
+    int undefinedFlags;
+    int undefinedStatus;
+    int undefinedRegisters;
+
+    /** Replaces this vector by the one of a line. */
+    void parse(String line) {
+        input.reset();
+        undefinedFlags = 0;
+        undefinedStatus = 0;
+        undefinedRegisters = 0;
+        String[] words = line.split(" ");
+        form = words[0];
+        code = HexFormat.of().parseHex(words[1]);
+        MachineState state = input;
+        for (int i = 2; i < words.length; i++) {
+            String word = words[i];
+            if (word.equals(">")) {
+                output.copyFrom(input);
+                state = output;
+                continue;
+            }
+            int equals = word.indexOf('=');
+            field(state, word.substring(0, equals), word.substring(equals + 1));
+        }
+    }
+
+    private void field(MachineState state, String name, String value) {
+        switch (name) {
+            case "fl" -> state.flags = Integer.parseInt(value, 16);
+            case "mxcsr" -> state.mxcsr = Integer.parseInt(value, 16);
+            case "fcw" -> state.control = Integer.parseInt(value, 16);
+            case "fsw" -> state.status = Integer.parseInt(value, 16);
+            case "ftw" -> state.tag = Integer.parseInt(value, 16);
+            case "exc" -> state.exception = Integer.parseInt(value);
+            case "rip" -> state.faultOffset = Integer.parseInt(value, 16);
+            case "err" -> state.errorCode = Integer.parseInt(value, 16);
+            case "uf" -> undefinedFlags = Integer.parseInt(value, 16);
+            case "uw" -> undefinedStatus = Integer.parseInt(value, 16);
+            case "ud" -> undefinedRegisters = Integer.parseInt(value, 16);
+            default -> {
+                if (name.startsWith("st")) {
+                    int i = Integer.parseInt(name.substring(2));
+                    state.signExponent[i] = (int) high(value);
+                    state.significand[i] = low(value);
+                } else if (name.charAt(0) == 'x') {
+                    int i = Integer.parseInt(name.substring(1));
+                    state.xmmHigh[i] = high(value);
+                    state.xmmLow[i] = low(value);
+                } else if (name.charAt(0) == 'm') {
+                    byte[] bytes = HexFormat.of().parseHex(value);
+                    System.arraycopy(bytes, 0, state.data, Integer.parseInt(name.substring(1), 16), bytes.length);
+                } else {
+                    state.gpr[register(name)] = Long.parseUnsignedLong(value, 16);
+                }
+            }
+        }
+    }
+
+    private static long high(String hex) {
+        return hex.length() <= 16 ? 0 : Long.parseUnsignedLong(hex.substring(0, hex.length() - 16), 16);
+    }
+
+    private static long low(String hex) {
+        return Long.parseUnsignedLong(hex.length() <= 16 ? hex : hex.substring(hex.length() - 16), 16);
+    }
+
+    private static int register(String name) {
+        for (int i = 0; i < 16; i++) {
+            if (MachineState.GPR_NAMES[i].equals(name)) {
+                return i;
+            }
+        }
+        throw new IllegalArgumentException("no field of a vector: " + name);
+    }
+
+    /** {@return the tag, or an empty string} */
+    String tag() {
+        int mark = form.indexOf('!');
+        return mark < 0 ? "" : form.substring(mark + 1);
+    }
+
+    /**
+     * Runs the vector and compares.
+     *
+     * @param machine what to run it on
+     * @param scratch state to use
+     * @return the difference, or an empty string when it passed
+     */
+    String check(SnippetMachine machine, MachineState scratch) {
+        scratch.copyFrom(input);
+        try {
+            machine.run(scratch, code);
+        } catch (RuntimeException e) {
+            return e.toString() + (e.getStackTrace().length > 0 ? " at " + e.getStackTrace()[0] : "");
+        }
+        return scratch.difference(output, undefinedFlags, undefinedStatus, undefinedRegisters);
+    }
+}
