@@ -182,8 +182,8 @@ final class Cpu {
     /** What the decoding of code depends on: {@link #mode} and the stack size; see {@link #updateMode}. */
     int codeMode;
 
-    /** 32 vector registers of 8 quadwords. */
-    final long[] vec = new long[32 * 8];
+    /** 32 vector registers of 8 quadwords, then a slot for memory operands. */
+    final long[] vec = new long[33 * 8];
 
     int mxcsr = 0x1F80;
     final X87 x87 = new X87();

@@ -27,6 +27,9 @@ final class Ops {
         if (op == null) {
             op = ControlOps.create(in);
         }
+        if (op == null) {
+            op = SimdOps.create(in);
+        }
         return op;
     }
 

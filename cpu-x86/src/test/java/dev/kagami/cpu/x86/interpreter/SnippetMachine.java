@@ -20,7 +20,7 @@ final class SnippetMachine implements AutoCloseable {
     private static final long USER_TABLE = 0x67; // present, writable, user, accessed, dirty
 
     private final GuestMemory memory = GuestMemory.allocate(GuestMemory.MIN_SIZE);
-    private final Cpu cpu;
+    final Cpu cpu;
     private final Decoder decoder = new Decoder();
     private final Instruction instruction = new Instruction();
 
