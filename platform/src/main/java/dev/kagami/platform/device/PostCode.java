@@ -1,0 +1,35 @@
+package dev.kagami.platform.device;
+
+import dev.kagami.platform.bus.Device;
+import dev.kagami.platform.bus.PortDevice;
+
+/** The diagnostic port 0x80: takes progress codes and, as kernels use it, the time that a port access takes. */
+public final class PostCode implements PortDevice, Device {
+    /** The port. */
+    public static final int PORT = 0x80;
+
+    private volatile int last;
+
+    /** Makes the port. */
+    public PostCode() {}
+
+    @Override
+    public void reset() {
+        last = 0;
+    }
+
+    /** {@return the code written last, 0 to 255} */
+    public int last() {
+        return last;
+    }
+
+    @Override
+    public int read(int port, int size) {
+        return last;
+    }
+
+    @Override
+    public void write(int port, int size, int value) {
+        last = value & 0xFF;
+    }
+}
