@@ -286,13 +286,23 @@ final class Apt {
     }
 
     private static LineListener downloadProgress(String phase, ProgressListener progress) {
-        return line -> {
-            Matcher matcher = DOWNLOAD_STATUS.matcher(line);
-            if (!matcher.matches()) {
+        return new LineListener() {
+            private double last = -1;
+
+            @Override
+            public boolean take(String line) {
+                Matcher matcher = DOWNLOAD_STATUS.matcher(line);
+                if (matcher.matches()) {
+                    double fraction = Math.clamp(Double.parseDouble(matcher.group(1)) / PERCENT, 0, 1);
+                    // apt repeats itself; and it knows of more to fetch only after it has fetched some.
+                    if (fraction > last) {
+                        progress.progress(phase, fraction);
+                        last = fraction;
+                    }
+                    return true;
+                }
                 return line.startsWith("dlstatus:");
             }
-            progress.progress(phase, Math.clamp(Double.parseDouble(matcher.group(1)) / PERCENT, 0, 1));
-            return true;
         };
     }
 

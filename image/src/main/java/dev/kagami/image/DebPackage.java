@@ -12,6 +12,7 @@ import org.apache.commons.compress.archivers.ar.ArArchiveEntry;
 import org.apache.commons.compress.archivers.ar.ArArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.tukaani.xz.XZInputStream;
 
 /**
@@ -94,9 +95,10 @@ final class DebPackage {
                 checkFormat(member, members);
                 formatSeen = true;
             } else if (member.getName().startsWith(DATA_MEMBER)) {
-                // Not closed: closing it would close the members' stream.
-                InputStream data = decompressed(member.getName().substring(DATA_MEMBER.length()), members);
-                visitFiles(new TarArchiveInputStream(new Limited(data, maxDataBytes)), visitor);
+                String suffix = member.getName().substring(DATA_MEMBER.length());
+                try (InputStream data = decompressed(suffix, members)) {
+                    visitFiles(new TarArchiveInputStream(new Limited(data, maxDataBytes)), visitor);
+                }
                 return;
             }
         }
@@ -110,11 +112,13 @@ final class DebPackage {
         }
     }
 
-    private static InputStream decompressed(String suffix, InputStream in) throws IOException {
+    private InputStream decompressed(String suffix, InputStream in) throws IOException {
         return switch (suffix) {
             case "" -> in;
             case ".gz" -> new GZIPInputStream(in);
             case ".xz" -> new XZInputStream(in, MAX_XZ_MEMORY_KIBIBYTES);
+            // Ubuntu's packages. The hosts that have them have dpkg too, and the JDK has no zstd.
+            case ".zst" -> new DpkgDebStream(file);
             default -> throw new IOException("its files are compressed in a way that isn't supported: " + suffix);
         };
     }
@@ -126,8 +130,11 @@ final class DebPackage {
                 return;
             }
             String path = confined(entry.getName());
-            boolean plain = entry.isFile() && !entry.isLink() && !entry.isSymbolicLink() && !entry.isSparse();
-            if (plain && !entry.isDirectory() && !visitor.visit(path, tar)) {
+            byte type = entry.getLinkFlag();
+            boolean plain = (type == TarConstants.LF_NORMAL || type == TarConstants.LF_OLDNORM)
+                    && !entry.isDirectory()
+                    && !entry.isSparse();
+            if (plain && !visitor.visit(path, tar)) {
                 return;
             }
         }

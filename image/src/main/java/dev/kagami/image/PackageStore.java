@@ -128,6 +128,7 @@ final class PackageStore {
      * @param progress hears of the fetching
      * @return an entry for each recipe
      */
+    @SuppressWarnings("try") // the lock is there to be held, not to be used
     List<Entry> get(List<? extends Recipe> recipes, boolean anew, ProgressListener progress) {
         if (!anew) {
             List<Entry> present = present(recipes);
@@ -137,7 +138,7 @@ final class PackageStore {
         }
         // Before anything is written, so that a host without apt is told so and nothing else.
         Apt.Tools found = tools.get();
-        try (CacheDirectory.Lock _ = CacheDirectory.lock(root, progress)) {
+        try (CacheDirectory.Lock lock = CacheDirectory.lock(root, progress)) {
             Files.createDirectories(packages);
             removeRubbish();
             Apt apt = new Apt(found, root.resolve("apt"));
@@ -167,9 +168,10 @@ final class PackageStore {
     }
 
     private Optional<Entry> lookup(Recipe recipe) {
-        return manifest(recipe).filter(entry -> entry.digests().keySet().stream()
-                .filter(recipe::isEssential)
-                .allMatch(name -> entry.intact(name).isPresent()));
+        return manifest(recipe)
+                .filter(entry -> entry.digests().keySet().stream()
+                        .filter(recipe::isEssential)
+                        .allMatch(name -> entry.intact(name).isPresent()));
     }
 
     private Path manifestPath(Recipe recipe) {
@@ -234,8 +236,10 @@ final class PackageStore {
         }
         throw ImageException.noGuest(
                 apt.updateComplaint().isPresent() ? Code.APT_FAILED : Code.PACKAGE_NOT_FOUND,
-                "The host's apt sources offer no " + String.join(", no ", recipe.candidates())
-                        + " for amd64." + apt.updateComplaint().map(complaint -> "\n" + complaint).orElse(""),
+                "The host's apt sources offer no " + String.join(", no ", recipe.candidates()) + " for amd64."
+                        + apt.updateComplaint()
+                                .map(complaint -> "\n" + complaint)
+                                .orElse(""),
                 null);
     }
 
@@ -272,16 +276,17 @@ final class PackageStore {
         manifest.append("version=").append(offer.version()).append('\n');
         manifest.append("directory=").append(directory.getFileName()).append('\n');
         for (Path file : list(unpacked)) {
-            manifest.append("file.").append(file.getFileName()).append('=').append(Digests.sha256(file)).append('\n');
+            manifest.append("file.")
+                    .append(file.getFileName())
+                    .append('=')
+                    .append(Digests.sha256(file))
+                    .append('\n');
         }
         Files.move(unpacked, directory, StandardCopyOption.ATOMIC_MOVE);
         Path temporary = Files.createTempFile(root.resolve("tmp"), "manifest", null);
         Files.writeString(temporary, manifest);
         Files.move(
-                temporary,
-                manifestPath(recipe),
-                StandardCopyOption.ATOMIC_MOVE,
-                StandardCopyOption.REPLACE_EXISTING);
+                temporary, manifestPath(recipe), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         for (Path old : list(packages)) {
             // The previous files may just have been handed out, so they stay for one more turn.
             boolean kept = old.equals(directory) || old.equals(previous.orElse(null));
