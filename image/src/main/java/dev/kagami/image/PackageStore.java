@@ -265,7 +265,8 @@ final class PackageStore {
         Optional<Path> previous = manifest(recipe).map(Entry::directory);
         String prefix = recipe.name() + "_";
         String base = prefix + offer.version().replace(':', '_') + "_";
-        int number = 1;
+        // Never the name of files that were there before: somebody may still read those by it.
+        long number = System.currentTimeMillis();
         while (Files.exists(packages.resolve(base + number))) {
             number++;
         }
