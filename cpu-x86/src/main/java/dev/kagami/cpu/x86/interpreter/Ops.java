@@ -18,7 +18,7 @@ final class Ops {
             return null;
         }
         if (in.encoding != Instruction.ENCODING_LEGACY) {
-            return null;
+            return BitOps.create(in);
         }
         Op op = MoveOps.create(in);
         if (op == null) {
@@ -26,6 +26,9 @@ final class Ops {
         }
         if (op == null) {
             op = ControlOps.create(in);
+        }
+        if (op == null) {
+            op = BitOps.create(in);
         }
         if (op == null) {
             op = SimdOps.create(in);
