@@ -28,6 +28,24 @@ final class Ops {
             op = ControlOps.create(in);
         }
         if (op == null) {
+            op = ShiftOps.create(in);
+        }
+        if (op == null) {
+            op = BitTestOps.create(in);
+        }
+        if (op == null) {
+            op = StringOps.create(in);
+        }
+        if (op == null) {
+            op = MulDivOps.create(in);
+        }
+        if (op == null) {
+            op = AtomicOps.create(in);
+        }
+        if (op == null) {
+            op = DecimalOps.create(in);
+        }
+        if (op == null) {
             op = BitOps.create(in);
         }
         if (op == null) {
