@@ -3,4 +3,7 @@
 module dev.kagami.cpu.x86 {
     requires static org.jspecify;
     requires transitive dev.kagami.cpu;
+
+    provides dev.kagami.cpu.Engine with
+            dev.kagami.cpu.x86.InterpreterEngine;
 }

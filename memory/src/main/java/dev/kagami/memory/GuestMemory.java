@@ -333,6 +333,15 @@ public final class GuestMemory implements AutoCloseable {
     }
 
     /**
+     * Takes a listener away again.
+     *
+     * @param listener what was given to {@link #addCodeWriteListener}
+     */
+    public void removeCodeWriteListener(CodeWriteListener listener) {
+        listeners.remove(listener);
+    }
+
+    /**
      * Marks a page as holding code that a CPU has cached; counts, so each CPU may mark a page once.
      *
      * @param pageNumber offset in {@link #segment} divided by {@link #PAGE_SIZE}

@@ -210,6 +210,7 @@ public final class Decoder {
         }
         in.rex = rex != 0;
         in.w = (rex & 8) != 0;
+        in.setRexB((rex & 1) << 3);
         in.pp = in.repne ? Instruction.PP_F2 : in.rep ? Instruction.PP_F3 : in.operandPrefix ? Instruction.PP_66 : 0;
         in.operandSize = in.w ? 8 : (in.mode == 16) != in.operandPrefix ? 2 : 4;
         int form;

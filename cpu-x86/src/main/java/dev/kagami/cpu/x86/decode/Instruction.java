@@ -78,6 +78,9 @@ public final class Instruction {
     public int segmentOverride;
     /** A REX prefix is present: byte registers 4 to 7 are spl, bpl, sil, dil. */
     public boolean rex;
+    /** REX.B as 0 or 8; extends registers named by the opcode's low bits. */
+    private int rexB;
+
     /** REX.W, VEX.W or EVEX.W. */
     public boolean w;
 
@@ -143,6 +146,15 @@ public final class Instruction {
         return segmentOverride != NONE ? segmentOverride : defaultSegment;
     }
 
+    /** {@return 8 when REX.B is set, else 0: extends a register named by the opcode's low three bits} */
+    public int rexB() {
+        return rexB;
+    }
+
+    void setRexB(int rexB) {
+        this.rexB = rexB;
+    }
+
     void clear(int mode) {
         this.mode = mode;
         length = 0;
@@ -157,6 +169,7 @@ public final class Instruction {
         addressPrefix = false;
         segmentOverride = NONE;
         rex = false;
+        rexB = 0;
         w = false;
         hasModRm = false;
         mod = 0;

@@ -26,10 +26,23 @@ final class BlockBuilder {
      * Builds the block at an address; may fault as an instruction fetch does.
      *
      * @param linear linear address
-     * @param maxInstructions 1 to step, larger values are bounded by the usual length
-     * @return the block; entered into its page unless it is for a single step
+     * @return the block, entered into its page
      */
-    Block build(long linear, int maxInstructions) {
+    Block build(long linear) {
+        return build(linear, MAX_INSTRUCTIONS);
+    }
+
+    /** Builds a block of the one instruction at the instruction pointer, not entered anywhere; may fault as a fetch does. */
+    Block buildStep() {
+        return build(cpu.codeAddress(), 1);
+    }
+
+    /** {@return a byte of the code last built} */
+    int code(int index) {
+        return bytes[index] & 0xFF;
+    }
+
+    private Block build(long linear, int limit) {
         CodePage page = cpu.code.page(linear);
         if (page == null) {
             // Code outside of RAM: nothing this platform has there could be run.
@@ -39,7 +52,7 @@ final class BlockBuilder {
         int available = Mmu.PAGE_SIZE - start;
         copy(page.number, start, 0, available);
         int mode = cpu.mode;
-        int limit = Math.min(maxInstructions, MAX_INSTRUCTIONS);
+        boolean keep = limit > 1;
         ops.clear();
         int position = 0;
         int count = 0;
@@ -63,8 +76,15 @@ final class BlockBuilder {
             if (op == null) {
                 op = new RaiseOp(result == Decoder.TOO_LONG, Math.max(1, instruction.length));
             }
-            op.place(position, count);
-            ops.add(op);
+            Op pair = count > 0 && op instanceof ControlOps.Jcc jump ? FusedOps.fuse(ops.getLast(), jump) : null;
+            if (pair == null) {
+                op.place(position, count);
+                ops.add(op);
+            } else {
+                Op first = ops.getLast();
+                pair.place(first.offset, first.ordinal);
+                ops.set(ops.size() - 1, pair);
+            }
             count++;
             position += op.length;
             if (op.endsBlock()) {
@@ -84,7 +104,7 @@ final class BlockBuilder {
                 cpu.codeMode,
                 page,
                 second == null ? -1 : second.number);
-        if (maxInstructions > 1) {
+        if (keep) {
             page.add(block);
             if (second != null) {
                 second.addTail(block, position - available);

@@ -153,6 +153,12 @@ final class CodeCache implements CodeWriteListener {
         }
     }
 
+    /** Drops everything and stops listening. */
+    void close() {
+        cpu.memory.removeCodeWriteListener(this);
+        dropAll();
+    }
+
     /** Forgets which linear pages lead to which code. */
     void flushTranslations() {
         Arrays.fill(tags[0], NO_TAG);

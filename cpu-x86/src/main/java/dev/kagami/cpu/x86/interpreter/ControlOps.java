@@ -68,6 +68,13 @@ final class ControlOps {
             immediate = in.immediate;
         }
 
+        /** Joins a jump with the instruction before it; both are placed already. */
+        Relative(Op first, Relative jump) {
+            super(first.length + jump.length);
+            mask = jump.mask;
+            immediate = jump.immediate;
+        }
+
         @Override
         void place(int offset, int ordinal) {
             super.place(offset, ordinal);
@@ -105,8 +112,11 @@ final class ControlOps {
 
     /** Conditional jumps; one class a condition keeps each a few machine instructions. */
     abstract static class Jcc extends Relative {
+        final int condition;
+
         Jcc(Instruction in) {
             super(in);
+            condition = in.opcode & 15;
         }
 
         static Op of(Instruction in) {
@@ -123,11 +133,8 @@ final class ControlOps {
     }
 
     private static final class JumpIf extends Jcc {
-        private final int condition;
-
         JumpIf(Instruction in) {
             super(in);
-            condition = in.opcode & 15;
         }
 
         @Override

@@ -8,6 +8,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -195,6 +196,10 @@ final class Cpu {
     boolean interruptShadow;
 
     boolean halted;
+
+    /** An NMI handler runs: further NMIs wait until IRET. */
+    boolean nmiBlocked;
+
     /** Debug conditions met by the current instruction, as bits 0-3 and 13-15 of DR6. */
     int debugTraps;
 
@@ -229,14 +234,25 @@ final class Cpu {
     long low;
     long high;
 
+    /** What the time-stamp counter has over the host's monotonic clock. */
+    private long timeStampOffset;
+
+    final LocalApic apic;
+    final Msrs msrs;
+
+    /** The thread that waits in HLT, to be woken by events. */
+    private volatile @Nullable Thread sleeper;
+
     /** TLB view of the current privilege; see {@link Mmu}. */
     long[] tlb;
 
+    private final InterpreterProcessors processors;
     private long readModifyWriteOffset;
     private long readModifyWriteAddress;
 
-    Cpu(int index, GuestMemory memory, Bus bus, Timers timers) {
+    Cpu(int index, GuestMemory memory, Bus bus, Timers timers, InterpreterProcessors processors) {
         this.index = index;
+        this.processors = processors;
         this.memory = memory;
         this.ram = memory.segment();
         this.bus = bus;
@@ -244,6 +260,14 @@ final class Cpu {
         mmu = new Mmu(this);
         code = new CodeCache(this);
         tlb = mmu.view(this);
+        timeStampOffset = -timers.nanoTime();
+        apic = new LocalApic(this, processors);
+        msrs = new Msrs(this);
+    }
+
+    /** {@return the number of CPUs in the machine} */
+    int processorsCount() {
+        return processors.count();
     }
 
     // ---------------------------------------------------------------- events
@@ -255,6 +279,26 @@ final class Cpu {
      */
     void signal(int event) {
         EVENTS.getAndBitwiseOr(this, event);
+        Thread thread = sleeper;
+        if (thread != null) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    /** Parks the calling thread, the CPU's own, until an event is pending besides those of {@code ignored}. */
+    void sleep(int ignored) {
+        sleeper = Thread.currentThread();
+        try {
+            while ((events & ~ignored) == 0) {
+                LockSupport.park(this);
+                // An interrupted thread would spin here: whoever interrupts wants the CPU to leave.
+                if (Thread.currentThread().isInterrupted()) {
+                    EVENTS.getAndBitwiseOr(this, EVENT_KICK);
+                }
+            }
+        } finally {
+            sleeper = null;
+        }
     }
 
     /** {@return the pending events} */
@@ -363,6 +407,23 @@ final class Cpu {
     /** {@return the mask of the stack pointer: 64, 32 or 16 bits} */
     long stackMask() {
         return mode == 64 ? -1L : (attributes[SS] & Segmentation.BIG) != 0 ? 0xFFFF_FFFFL : 0xFFFFL;
+    }
+
+    // ---------------------------------------------------------------- time
+
+    /** {@return the time-stamp counter, which counts at 1 GHz} */
+    long timeStampCounter() {
+        return timers.nanoTime() + timeStampOffset;
+    }
+
+    /** Sets the time-stamp counter. */
+    void setTimeStampCounter(long value) {
+        timeStampOffset = value - timers.nanoTime();
+    }
+
+    /** {@return the {@link Timers} time at which the time-stamp counter has a value} */
+    long nanosAtTimeStamp(long value) {
+        return value - timeStampOffset;
     }
 
     // ---------------------------------------------------------------- flags

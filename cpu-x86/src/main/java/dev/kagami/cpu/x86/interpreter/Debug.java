@@ -4,6 +4,17 @@ package dev.kagami.cpu.x86.interpreter;
 final class Debug {
     private Debug() {}
 
+    /** {@return whether instructions must run one at a time: TF is set, a breakpoint on code is armed or a trap is due} */
+    static boolean active(Cpu cpu) {
+        return (cpu.systemFlags & Cpu.TF) != 0 || cpu.debugTraps != 0 || (cpu.dr[7] & 0xFF) != 0;
+    }
+
+    /** Raises #DB for a breakpoint on the instruction about to run, unless RF is set. */
+    static void beforeInstruction(Cpu cpu, long linear) {}
+
+    /** Clears RF and raises #DB for what the instruction that just completed has met. */
+    static void afterInstruction(Cpu cpu) {}
+
     /** Notes a data access that a debug register watches; the trap follows the instruction. */
     static void dataAccess(Cpu cpu, long address, int size, boolean write) {
         int dr7 = (int) cpu.dr[7];

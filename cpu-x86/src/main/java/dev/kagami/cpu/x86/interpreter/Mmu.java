@@ -182,8 +182,8 @@ final class Mmu {
     }
 
     private long readDevice(long address, int size) {
-        LocalApic local = apic;
-        if (local != null && local.claims(address)) {
+        LocalApic local = cpu.apic;
+        if (local.claims(address)) {
             return local.read((int) address & PAGE_SIZE - 1, size);
         }
         cpu.mmioReads++;
@@ -191,8 +191,8 @@ final class Mmu {
     }
 
     private void writeDevice(long address, int size, long value) {
-        LocalApic local = apic;
-        if (local != null && local.claims(address)) {
+        LocalApic local = cpu.apic;
+        if (local.claims(address)) {
             local.write((int) address & PAGE_SIZE - 1, size, value);
             return;
         }

@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Timers;
 import dev.kagami.cpu.x86.decode.Decoder;
 import dev.kagami.cpu.x86.decode.Instruction;
@@ -25,7 +26,7 @@ final class SnippetMachine implements AutoCloseable {
     private final Instruction instruction = new Instruction();
 
     SnippetMachine() {
-        cpu = new Cpu(0, memory, new NoBus(), new NoTimers());
+        cpu = new InterpreterProcessors(new ProcessorConfig(1, null), memory, new NoBus(), new NoTimers()).cpu(0);
         long pointer = TABLES + 0x1000;
         long data = TABLES + 0x2000;
         long codeTable = TABLES + 0x3000;

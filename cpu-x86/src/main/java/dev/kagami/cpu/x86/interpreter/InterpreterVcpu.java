@@ -1,0 +1,298 @@
+package dev.kagami.cpu.x86.interpreter;
+
+import dev.kagami.cpu.ExitReason;
+import dev.kagami.cpu.Vcpu;
+import dev.kagami.cpu.VcpuStats;
+import dev.kagami.cpu.X86State;
+import java.io.PrintStream;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** A virtual CPU run by interpretation: the run loop and what happens between blocks. */
+final class InterpreterVcpu implements Vcpu {
+    private final Cpu cpu;
+    private final BlockBuilder builder;
+    private final @Nullable PrintStream trace;
+    private String exitDetail = "";
+
+    InterpreterVcpu(Cpu cpu, @Nullable PrintStream trace) {
+        this.cpu = cpu;
+        this.trace = trace;
+        builder = new BlockBuilder(cpu);
+        CpuState.reset(cpu);
+    }
+
+    @Override
+    public int index() {
+        return cpu.index;
+    }
+
+    @Override
+    public void kick() {
+        cpu.signal(Cpu.EVENT_KICK);
+    }
+
+    @Override
+    public String exitDetail() {
+        return exitDetail;
+    }
+
+    @Override
+    public X86State state() {
+        return CpuState.save(cpu);
+    }
+
+    @Override
+    public void setState(X86State state) {
+        CpuState.restore(cpu, state);
+    }
+
+    @Override
+    public VcpuStats stats() {
+        return new VcpuStats(
+                cpu.retired,
+                cpu.portReads,
+                cpu.portWrites,
+                cpu.mmioReads,
+                cpu.mmioWrites,
+                cpu.halts,
+                cpu.interrupts,
+                cpu.exceptions);
+    }
+
+    @Override
+    public ExitReason run() {
+        exitDetail = "";
+        if (trace != null) {
+            cpu.signal(Cpu.EVENT_STEP);
+        }
+        try {
+            while (true) {
+                int events = cpu.events();
+                ExitReason exit = events == 0 ? null : handle(events);
+                if (exit != null) {
+                    return exit;
+                }
+                if ((cpu.events() & Cpu.EVENT_STEP) != 0) {
+                    step();
+                } else if (cpu.interruptShadow) {
+                    // Whatever is pending waits for one more instruction.
+                    cpu.interruptShadow = false;
+                    execute(builder.buildStep(), false);
+                } else {
+                    runBlocks();
+                }
+            }
+        } catch (Fault fault) {
+            if (fault.vector == Fault.SHUTDOWN) {
+                exitDetail = "triple fault at rip 0x%x".formatted(cpu.r[Cpu.RIP]);
+                return ExitReason.SHUTDOWN;
+            }
+            exitDetail = "fault outside of an instruction: " + fault.getMessage();
+            return ExitReason.INTERNAL_ERROR;
+        } catch (RuntimeException | StackOverflowError | AssertionError e) {
+            // A defect of ours must not take the JVM down; the machine reports it.
+            System.getLogger(InterpreterVcpu.class.getName())
+                    .log(System.Logger.Level.ERROR, "interpreter failed at rip 0x%x".formatted(cpu.r[Cpu.RIP]), e);
+            exitDetail = "%s near rip 0x%x".formatted(e, cpu.r[Cpu.RIP]);
+            return ExitReason.INTERNAL_ERROR;
+        }
+    }
+
+    // ---------------------------------------------------------------- events
+
+    private @Nullable ExitReason handle(int events) {
+        if ((events & Cpu.EVENT_KICK) != 0) {
+            cpu.clear(Cpu.EVENT_KICK);
+            return ExitReason.INTERRUPTED;
+        }
+        if ((events & Cpu.EVENT_CODE_WRITTEN) != 0) {
+            cpu.clear(Cpu.EVENT_CODE_WRITTEN);
+            cpu.code.dropWritten();
+        }
+        if ((events & Cpu.EVENT_HALT) != 0) {
+            return halted();
+        }
+        if ((events & Cpu.EVENT_INTERRUPT) != 0 && !cpu.interruptShadow) {
+            cpu.clear(Cpu.EVENT_INTERRUPT);
+            deliverInterrupt();
+        }
+        return null;
+    }
+
+    /** Delivers the most urgent interrupt, if one may be taken now. */
+    private boolean deliverInterrupt() {
+        if (!cpu.nmiBlocked && cpu.apic.takeNmi()) {
+            cpu.nmiBlocked = true;
+            leaveHalt();
+            cpu.interrupts++;
+            Interrupts.external(cpu, Vector.NMI);
+            return true;
+        }
+        if ((cpu.systemFlags & Cpu.IF) == 0) {
+            cpu.interruptWaiting = true;
+            return false;
+        }
+        int vector = cpu.apic.nextVector();
+        if (vector == LocalApic.NO_VECTOR) {
+            cpu.interruptWaiting = false;
+            return false;
+        }
+        if (vector == LocalApic.EXTINT_VECTOR) {
+            vector = cpu.bus.acknowledgeExternalInterrupt();
+        } else {
+            cpu.apic.acknowledge(vector);
+        }
+        // There may be more behind this one; it has to wait for IF again.
+        cpu.interruptWaiting = true;
+        leaveHalt();
+        cpu.interrupts++;
+        Interrupts.external(cpu, vector);
+        return true;
+    }
+
+    private void leaveHalt() {
+        cpu.halted = false;
+        cpu.clear(Cpu.EVENT_HALT);
+    }
+
+    private @Nullable ExitReason halted() {
+        if (!cpu.halted) {
+            cpu.clear(Cpu.EVENT_HALT);
+            return null;
+        }
+        cpu.interruptShadow = false;
+        cpu.clear(Cpu.EVENT_INTERRUPT);
+        if (deliverInterrupt()) {
+            return null;
+        }
+        if ((cpu.systemFlags & Cpu.IF) == 0 && cpu.processorsCount() == 1) {
+            exitDetail = "HLT with interrupts disabled at rip 0x%x".formatted(cpu.r[Cpu.RIP]);
+            return ExitReason.HALTED;
+        }
+        cpu.halts++;
+        cpu.sleep(Cpu.EVENT_HALT | Cpu.EVENT_STEP);
+        return null;
+    }
+
+    // ---------------------------------------------------------------- execution
+
+    /** Runs blocks until an event is pending or an instruction faulted. */
+    private void runBlocks() {
+        Cpu cpu = this.cpu;
+        Block block = null;
+        int i = 0;
+        cpu.linkFrom = null;
+        try {
+            while (cpu.events() == 0) {
+                if (block == null) {
+                    block = lookUp();
+                }
+                Op[] ops = block.ops;
+                cpu.next = null;
+                for (i = 0; i < ops.length; i++) {
+                    ops[i].execute(cpu);
+                }
+                cpu.retired += block.instructions;
+                block = cpu.next;
+                i = 0;
+            }
+        } catch (Fault fault) {
+            leave(block, i, fault);
+        }
+    }
+
+    private Block lookUp() {
+        long linear = cpu.codeAddress();
+        Block found = cpu.code.find(linear, cpu.codeMode);
+        if (found == null) {
+            found = builder.build(linear);
+        }
+        BranchOp from = cpu.linkFrom;
+        if (from != null) {
+            cpu.linkFrom = null;
+            if (found.secondPage < 0) {
+                from.link(found, cpu.linkTaken);
+            }
+        }
+        return found;
+    }
+
+    /** Executes one instruction with all that debugging asks for. */
+    private void step() {
+        boolean stepping = trace != null || Debug.active(cpu);
+        if (!stepping) {
+            cpu.clear(Cpu.EVENT_STEP);
+        }
+        cpu.interruptShadow = false;
+        Block block = null;
+        try {
+            Debug.beforeInstruction(cpu, cpu.codeAddress());
+            block = builder.buildStep();
+        } catch (Fault fault) {
+            leave(null, 0, fault);
+            return;
+        }
+        if (trace != null) {
+            print(trace, block);
+        }
+        execute(block, true);
+    }
+
+    private void execute(Block block, boolean debug) {
+        int i = 0;
+        try {
+            cpu.linkFrom = null;
+            for (i = 0; i < block.ops.length; i++) {
+                block.ops[i].execute(cpu);
+            }
+            cpu.retired += block.instructions;
+            cpu.linkFrom = null;
+            if (debug) {
+                block = null;
+                Debug.afterInstruction(cpu);
+            }
+        } catch (Fault fault) {
+            leave(block, block == null ? 0 : i, fault);
+        }
+    }
+
+    /** Leaves a block at an instruction that did not complete. */
+    private void leave(@Nullable Block block, int i, Fault fault) {
+        cpu.linkFrom = null;
+        boolean stack = false;
+        if (block != null) {
+            Op op = block.ops[i];
+            stack = op.usesStack();
+            cpu.retired += op.ordinal;
+            cpu.r[Cpu.RIP] = cpu.mode == 64 ? cpu.r[Cpu.RIP] + op.offset : cpu.r[Cpu.RIP] + op.offset & 0xFFFF_FFFFL;
+        }
+        int vector = fault.vector;
+        if (vector == Fault.RESTART) {
+            return;
+        }
+        if (vector == Fault.SHUTDOWN) {
+            throw fault;
+        }
+        if (fault.nonCanonical && stack) {
+            vector = Vector.STACK_FAULT;
+        }
+        cpu.exceptions++;
+        Interrupts.raise(cpu, vector, fault.hasErrorCode, fault.errorCode);
+    }
+
+    private void print(PrintStream out, Block block) {
+        Op op = block.ops[0];
+        StringBuilder line = new StringBuilder(200);
+        line.append(String.format(Locale.ROOT, "%016x %d ", cpu.r[Cpu.RIP], cpu.mode));
+        for (int i = 0; i < op.length; i++) {
+            line.append(String.format(Locale.ROOT, "%02x", builder.code(i)));
+        }
+        line.append(' ').append(op.getClass().getSimpleName());
+        for (int i = 0; i < 16; i++) {
+            line.append(String.format(Locale.ROOT, " %x", cpu.r[i]));
+        }
+        line.append(String.format(Locale.ROOT, " f=%x", cpu.flags()));
+        out.println(line);
+    }
+}
