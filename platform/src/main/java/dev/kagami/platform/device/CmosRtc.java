@@ -166,6 +166,7 @@ public final class CmosRtc implements PortDevice, Device {
             index = octet & 0x7F;
             return;
         }
+        collectEvents();
         switch (index) {
             case REGISTER_A -> {
                 registerA = octet & ~A_UPDATE_IN_PROGRESS;
@@ -195,7 +196,6 @@ public final class CmosRtc implements PortDevice, Device {
     }
 
     private void writeRegisterB(int value) {
-        collectEvents();
         int changed = registerB ^ value;
         if ((changed & B_SET) != 0) {
             if ((value & B_SET) != 0) {
@@ -331,7 +331,6 @@ public final class CmosRtc implements PortDevice, Device {
 
     /** Moves the clock so that one register has a new value; fields out of range carry into the next one. */
     private void setTimeRegister(int register, int value) {
-        collectEvents();
         LocalDateTime time = time();
         int number = decode(value);
         LocalDateTime changed = switch (register) {

@@ -107,6 +107,9 @@ public final class Hpet implements MmioDevice, Device {
         if (size < 4 || (offset & size - 1) != 0) {
             return;
         }
+        for (Comparator comparator : comparators) {
+            comparator.catchUp();
+        }
         int register = (int) offset & ~7;
         if (size == 8) {
             write(register, value, -1L);
@@ -213,6 +216,8 @@ public final class Hpet implements MmioDevice, Device {
         private long target;
 
         private boolean armed;
+        /** When the comparator has fired last, in nanoseconds. */
+        private long lastFired = timers.nanoTime() - MIN_INTERVAL_NANOS;
 
         Comparator(long statusBit, InterruptLine legacyLine, boolean hasLegacyLine, List<InterruptLine> lines) {
             this.statusBit = statusBit;
@@ -284,8 +289,7 @@ public final class Hpet implements MmioDevice, Device {
                 if (distance > 0 && distance <= Long.MAX_VALUE / TICK_NANOS / 2) {
                     armed = true;
                     target = now + distance;
-                    long nanos = timers.nanoTime();
-                    timer.arm(nanos + Math.max(MIN_INTERVAL_NANOS, distance * TICK_NANOS));
+                    timer.arm(Math.max(lastFired + MIN_INTERVAL_NANOS, timers.nanoTime() + distance * TICK_NANOS));
                     return;
                 }
             }
@@ -294,27 +298,31 @@ public final class Hpet implements MmioDevice, Device {
 
         private void expired() {
             synchronized (Hpet.this) {
-                if (!armed) {
-                    return;
-                }
-                long late = counter() - target;
-                if (late < 0) {
+                if (armed && !catchUp()) {
                     update();
-                    return;
                 }
-                if (periodic() && period != 0) {
-                    // Periods that the host slept through are lost.
-                    value = target + Long.divideUnsigned(late, period) * period + period & mask();
-                }
-                boolean interrupts = (config & TIMER_ENABLE) != 0;
-                if ((config & TIMER_LEVEL) != 0) {
-                    status |= statusBit;
-                } else if (interrupts) {
-                    line().set(false);
-                    line().set(true);
-                }
-                update();
             }
+        }
+
+        /** Fires when that is due, which it may be before the timer says so; {@return whether it was} */
+        boolean catchUp() {
+            long late = counter() - target;
+            if (!armed || late < 0) {
+                return false;
+            }
+            lastFired = timers.nanoTime();
+            if (periodic() && period != 0) {
+                // Periods that the host slept through are lost.
+                value = target + Long.divideUnsigned(late, period) * period + period & mask();
+            }
+            if ((config & TIMER_LEVEL) != 0) {
+                status |= statusBit;
+            } else if ((config & TIMER_ENABLE) != 0) {
+                line().set(false);
+                line().set(true);
+            }
+            update();
+            return true;
         }
     }
 }

@@ -38,6 +38,8 @@ public final class Pit8254 implements PortDevice, Device {
     private final long origin;
     private final Counter[] counters = {new Counter(), new Counter(), new Counter()};
     private int control;
+    /** When counter 0 has interrupted last, in nanoseconds. */
+    private long lastFired;
 
     /**
      * Makes the timer in its power-on state.
@@ -49,6 +51,7 @@ public final class Pit8254 implements PortDevice, Device {
         this.timers = timers;
         this.line = line;
         this.origin = timers.nanoTime();
+        this.lastFired = origin - MIN_INTERVAL_NANOS;
         this.timer = timers.create(this::expired);
         counters[2].gate = false;
     }
@@ -101,8 +104,8 @@ public final class Pit8254 implements PortDevice, Device {
             }
             return;
         }
-        counters[select].writeControl(now, value);
-        if (select == 0) {
+        // Latching must leave the timer alone: an edge that is due but not delivered yet would be lost.
+        if (counters[select].writeControl(now, value) && select == 0) {
             update(now);
         }
     }
@@ -112,6 +115,7 @@ public final class Pit8254 implements PortDevice, Device {
         Counter counter = counters[0];
         if (counter.edge >= 0 && now >= counter.edge) {
             // The output went low and came back since the last edge; ticks that the host slept through are lost.
+            lastFired = timers.nanoTime();
             line.set(false);
             line.set(true);
             update(now);
@@ -134,8 +138,7 @@ public final class Pit8254 implements PortDevice, Device {
     }
 
     private void armAt(long tick) {
-        long soonest = timers.nanoTime() + MIN_INTERVAL_NANOS;
-        timer.arm(Math.max(soonest, origin + Ticks.toNanos(tick, HERTZ)));
+        timer.arm(Math.max(lastFired + MIN_INTERVAL_NANOS, origin + Ticks.toNanos(tick, HERTZ)));
     }
 
     private long now() {
@@ -242,11 +245,12 @@ public final class Pit8254 implements PortDevice, Device {
                     | (bcd ? 1 : 0);
         }
 
-        void writeControl(long now, int value) {
+        /** {@return whether the counter was programmed, and not just latched} */
+        boolean writeControl(long now, int value) {
             int newAccess = value >> 4 & 3;
             if (newAccess == ACCESS_LATCH) {
                 latchCount(now);
-                return;
+                return false;
             }
             access = newAccess;
             int newMode = value >> 1 & 7;
@@ -259,6 +263,7 @@ public final class Pit8254 implements PortDevice, Device {
             readHighNext = false;
             countLatched = false;
             statusLatched = false;
+            return true;
         }
 
         void readBack(long now, boolean wantCount, boolean wantStatus) {
