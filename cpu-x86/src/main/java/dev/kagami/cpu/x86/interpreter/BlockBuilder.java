@@ -12,10 +12,13 @@ final class BlockBuilder {
     /** Longest block in instructions; bounds the time between two looks at pending events. */
     private static final int MAX_INSTRUCTIONS = 64;
 
+    /** Bytes of code looked at for one block. */
+    private static final int WINDOW = 512;
+
     private final Cpu cpu;
     private final Decoder decoder = new Decoder();
     private final Instruction instruction = new Instruction();
-    private final byte[] bytes = new byte[Mmu.PAGE_SIZE + Instruction.MAX_LENGTH];
+    private final byte[] bytes = new byte[WINDOW + Instruction.MAX_LENGTH];
     private final List<Op> ops = new ArrayList<>();
 
     BlockBuilder(Cpu cpu) {
@@ -49,7 +52,7 @@ final class BlockBuilder {
             throw cpu.generalProtection();
         }
         int start = (int) linear & Mmu.PAGE_SIZE - 1;
-        int available = Mmu.PAGE_SIZE - start;
+        int available = Math.min(Mmu.PAGE_SIZE - start, WINDOW);
         copy(page.number, start, 0, available);
         int mode = cpu.mode;
         boolean keep = limit > 1;

@@ -247,6 +247,7 @@ final class Cpu {
     long[] tlb;
 
     private final InterpreterProcessors processors;
+    private RandomOps.@Nullable Source random;
     private long readModifyWriteOffset;
     private long readModifyWriteAddress;
 
@@ -268,6 +269,16 @@ final class Cpu {
     /** {@return the number of CPUs in the machine} */
     int processorsCount() {
         return processors.count();
+    }
+
+    /** {@return the random numbers of this CPU; made on first use, because that takes a while} */
+    RandomOps.Source random() {
+        RandomOps.Source source = random;
+        if (source == null) {
+            source = new RandomOps.Source();
+            random = source;
+        }
+        return source;
     }
 
     // ---------------------------------------------------------------- events

@@ -51,6 +51,9 @@ final class Ops {
         if (op == null) {
             op = SimdOps.create(in);
         }
+        if (op == null) {
+            op = RandomOps.create(in);
+        }
         return op;
     }
 
