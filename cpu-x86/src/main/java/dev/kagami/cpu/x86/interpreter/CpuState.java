@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.X86State;
+import java.util.Arrays;
 
 /** Reset, and the way between {@link Cpu} and {@link X86State}. */
 final class CpuState {
@@ -15,7 +16,7 @@ final class CpuState {
 
     /** Puts a CPU into the state after power-on. */
     static void reset(Cpu cpu) {
-        java.util.Arrays.fill(cpu.r, 0);
+        Arrays.fill(cpu.r, 0);
         cpu.r[Cpu.RDX] = 0x0005_0657;
         cpu.r[Cpu.RIP] = 0xFFF0;
         cpu.setArithmeticFlags(0);
@@ -42,10 +43,10 @@ final class CpuState {
         cpu.cr4 = 0;
         cpu.xcr0 = 1;
         cpu.cpl = 0;
-        java.util.Arrays.fill(cpu.dr, 0);
+        Arrays.fill(cpu.dr, 0);
         cpu.dr[6] = 0xFFFF_0FF0L;
         cpu.dr[7] = 0x400;
-        java.util.Arrays.fill(cpu.vec, 0);
+        Arrays.fill(cpu.vec, 0);
         cpu.mxcsr = 0x1F80;
         cpu.x87.control = 0x40;
         cpu.x87.status = 0;
@@ -68,7 +69,7 @@ final class CpuState {
         }
         X87 x87 = cpu.x87;
         return new X86State(
-                java.util.Arrays.copyOf(cpu.r, 16),
+                Arrays.copyOf(cpu.r, 16),
                 cpu.r[Cpu.RIP],
                 cpu.flags(),
                 segments,
@@ -90,7 +91,7 @@ final class CpuState {
                         x87.opcode,
                         x87.instructionPointer,
                         x87.dataPointer),
-                cpu.vec.clone(),
+                Arrays.copyOf(cpu.vec, SimdOp.MEMORY_SLOT),
                 cpu.mxcsr,
                 cpu.msrs.all(),
                 cpu.apic.state(),
@@ -136,7 +137,8 @@ final class CpuState {
         cpu.x87.opcode = fpu.opcode();
         cpu.x87.instructionPointer = fpu.instructionPointer();
         cpu.x87.dataPointer = fpu.dataPointer();
-        System.arraycopy(state.vectors(), 0, cpu.vec, 0, cpu.vec.length);
+        // The slot for memory operands behind the registers is no state.
+        System.arraycopy(state.vectors(), 0, cpu.vec, 0, SimdOp.MEMORY_SLOT);
         cpu.mxcsr = state.mxcsr();
         cpu.msrs.setAll(state.msrs());
         if (state.apic().length != 0) {
