@@ -1,0 +1,19 @@
+package dev.kagami.vm;
+
+/** What kind of thing went wrong; stable between releases, for programs to decide on. */
+public enum ErrorCode {
+    /** A value of the configuration is out of its range, or something required is missing. */
+    INVALID_CONFIGURATION,
+    /** A file that the configuration names can't be read. */
+    FILE_UNREADABLE,
+    /** The kernel is of no known format, damaged, or doesn't fit into the guest's memory. */
+    KERNEL_UNUSABLE,
+    /** No engine has the name that was asked for. */
+    ENGINE_UNKNOWN,
+    /** The engine that was asked for, or every engine, can't run on this host. */
+    ENGINE_UNAVAILABLE,
+    /** The default guest could not be prepared. */
+    DEFAULT_GUEST_UNAVAILABLE,
+    /** The host has no room for the guest's memory. */
+    HOST_OUT_OF_MEMORY
+}

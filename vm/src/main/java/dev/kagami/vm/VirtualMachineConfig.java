@@ -1,0 +1,252 @@
+package dev.kagami.vm;
+
+import dev.kagami.memory.GuestMemory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The description of a machine. Immutable; may describe any number of machines, except that those would share the
+ * streams of {@code serial}.
+ *
+ * @param linux what to boot, or null while nobody has said
+ * @param cpus number of CPUs, 1 to 255
+ * @param memory RAM, a multiple of 4 KiB from 2 MiB to 1 TiB
+ * @param engine name of the engine, or {@code auto} for the fastest that can run here
+ * @param serial what COM1 is connected to
+ * @param debugExitPort the port whose writes end the machine with {@link Outcome.DebugExit}; empty for none
+ * @param testDevice whether the machine has the small device of bare-metal test kernels: latches at ports 0xE0 and
+ *     0xE8, page flush at 0xE4, interrupt lines at 0x2000 to 0x2017, 64 KiB of plain MMIO at 0xFF000000
+ * @param onReset what happens when the guest resets the machine
+ * @param trace what to print about the machine's own work
+ */
+public record VirtualMachineConfig(
+        @Nullable LinuxBoot linux,
+        int cpus,
+        MemorySize memory,
+        String engine,
+        SerialConsole serial,
+        OptionalInt debugExitPort,
+        boolean testDevice,
+        ResetPolicy onReset,
+        Trace trace) {
+    private static final int MAX_CPUS = 255;
+    private static final int MAX_DEBUG_EXIT_PORT = 0xFFFC;
+
+    /**
+     * Describes a machine.
+     *
+     * @param description fills the builder
+     * @return the description
+     */
+    public static VirtualMachineConfig of(Consumer<Builder> description) {
+        Builder builder = new Builder();
+        description.accept(builder);
+        return builder.build();
+    }
+
+    /** {@return everything that is wrong with this description; empty when a machine can be made from it} */
+    public List<Problem> validate() {
+        return validate(Engines.installed());
+    }
+
+    List<Problem> validate(Engines engines) {
+        List<Problem> problems = new ArrayList<>();
+        if (linux == null) {
+            problems.add(new Problem(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "linux",
+                    "nothing to boot was given",
+                    "name a kernel: c.linux(l -> l.kernel(...)), or --kernel on the command line"));
+        } else {
+            checkFile(problems, "linux.kernel", "kernel", linux.kernel());
+            if (linux.initrd() != null) {
+                checkFile(problems, "linux.initrd", "initrd", linux.initrd());
+            }
+        }
+        if (cpus < 1 || cpus > MAX_CPUS) {
+            problems.add(new Problem(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "cpus",
+                    "%d CPUs can't be".formatted(cpus),
+                    "give 1 to %d CPUs".formatted(MAX_CPUS)));
+        }
+        long bytes = memory.bytes();
+        if (bytes < GuestMemory.MIN_SIZE || bytes > GuestMemory.MAX_SIZE || bytes % GuestMemory.PAGE_SIZE != 0) {
+            problems.add(new Problem(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "memory",
+                    "%s of memory can't be".formatted(memory),
+                    "give a multiple of 4K from 2M to 1T, for example 512M"));
+        }
+        if (!engines.has(engine)) {
+            problems.add(new Problem(
+                    ErrorCode.ENGINE_UNKNOWN,
+                    "engine",
+                    "no engine is called '%s'".formatted(engine),
+                    "choose one of: %s, %s".formatted(Engines.AUTO, engines.names())));
+        }
+        if (debugExitPort.isPresent()
+                && (debugExitPort.getAsInt() < 0 || debugExitPort.getAsInt() > MAX_DEBUG_EXIT_PORT)) {
+            problems.add(new Problem(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "debugExitPort",
+                    "there can be no debug-exit port at %#x".formatted(debugExitPort.getAsInt()),
+                    "give a port from 0 to 0xfffc; 0xf4 is usual"));
+        }
+        return List.copyOf(problems);
+    }
+
+    private static void checkFile(List<Problem> problems, String path, String what, Path file) {
+        String message;
+        if (!Files.exists(file)) {
+            message = "%s %s: no such file";
+        } else if (!Files.isRegularFile(file)) {
+            message = "%s %s: not a regular file";
+        } else if (!Files.isReadable(file)) {
+            message = "%s %s: permission denied";
+        } else {
+            return;
+        }
+        problems.add(new Problem(
+                ErrorCode.FILE_UNREADABLE, path, message.formatted(what, file), "check the path and its permissions"));
+    }
+
+    /** Collects the parts of a description. */
+    public static final class Builder {
+        private @Nullable LinuxBoot linux;
+        private int cpus = 1;
+        private MemorySize memory = MemorySize.ofMebibytes(512);
+        private String engine = Engines.AUTO;
+        private SerialConsole serial = new SerialConsole.Builder().build();
+        private OptionalInt debugExitPort = OptionalInt.empty();
+        private boolean testDevice;
+        private ResetPolicy onReset = ResetPolicy.RESTART;
+        private Trace trace = new Trace.Off();
+
+        private Builder() {}
+
+        /**
+         * Describes the kernel to boot.
+         *
+         * @param description fills the builder
+         * @return this
+         */
+        public Builder linux(Consumer<LinuxBoot.Builder> description) {
+            LinuxBoot.Builder builder = new LinuxBoot.Builder();
+            description.accept(builder);
+            linux = builder.build();
+            return this;
+        }
+
+        /**
+         * Sets what to boot, for example {@link LinuxBoot#defaultGuest}.
+         *
+         * @param boot what to boot
+         * @return this
+         */
+        public Builder linux(LinuxBoot boot) {
+            linux = boot;
+            return this;
+        }
+
+        /**
+         * Sets the number of CPUs; 1 by default.
+         *
+         * @param cpus 1 to 255
+         * @return this
+         */
+        public Builder cpus(int cpus) {
+            this.cpus = cpus;
+            return this;
+        }
+
+        /**
+         * Sets the amount of RAM; 512 MiB by default. The host gives only what the guest touches.
+         *
+         * @param memory a multiple of 4 KiB from 2 MiB to 1 TiB
+         * @return this
+         */
+        public Builder memory(MemorySize memory) {
+            this.memory = memory;
+            return this;
+        }
+
+        /**
+         * Asks for an engine by name; by default the fastest that can run here is taken.
+         *
+         * @param name one of {@link VirtualMachine#engines}, or {@code auto}
+         * @return this
+         */
+        public Builder engine(String name) {
+            engine = name;
+            return this;
+        }
+
+        /**
+         * Connects the first serial port.
+         *
+         * @param description fills the builder
+         * @return this
+         */
+        public Builder serial(Consumer<SerialConsole.Builder> description) {
+            SerialConsole.Builder builder = new SerialConsole.Builder();
+            description.accept(builder);
+            serial = builder.build();
+            return this;
+        }
+
+        /**
+         * Adds the debug-exit port; by default there is none.
+         *
+         * @param port the first of four ports, 0 to 0xFFFC
+         * @return this
+         */
+        public Builder debugExit(int port) {
+            debugExitPort = OptionalInt.of(port);
+            return this;
+        }
+
+        /**
+         * Adds or removes the test device; by default there is none.
+         *
+         * @param present whether the machine has it
+         * @return this
+         */
+        public Builder testDevice(boolean present) {
+            testDevice = present;
+            return this;
+        }
+
+        /**
+         * Sets what happens when the guest resets the machine; by default it starts over.
+         *
+         * @param policy what happens
+         * @return this
+         */
+        public Builder onReset(ResetPolicy policy) {
+            onReset = policy;
+            return this;
+        }
+
+        /**
+         * Sets what to print about the machine's own work; by default nothing.
+         *
+         * @param trace what, and where
+         * @return this
+         */
+        public Builder trace(Trace trace) {
+            this.trace = trace;
+            return this;
+        }
+
+        private VirtualMachineConfig build() {
+            return new VirtualMachineConfig(
+                    linux, cpus, memory, engine, serial, debugExitPort, testDevice, onReset, trace);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package dev.kagami.vm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.kagami.cpu.ExitReason;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class VirtualMachineConfigTest {
+    private final Engines engines = new Engines(List.of(FakeEngine.running((cpu, bus) -> ExitReason.SHUTDOWN)));
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void acceptsTheDefaultsWithAKernel() throws IOException {
+        Path kernel = Files.write(directory.resolve("kernel"), new byte[] {1});
+        VirtualMachineConfig config = VirtualMachineConfig.of(c -> c.linux(l -> l.kernel(kernel)));
+        assertThat(config.validate(engines)).isEmpty();
+        assertThat(config.memory()).isEqualTo(MemorySize.ofMebibytes(512));
+        assertThat(config.linux()).isEqualTo(new LinuxBoot(kernel, null, "console=ttyS0"));
+    }
+
+    @Test
+    void reportsEveryProblemAtOnce() {
+        VirtualMachineConfig config = VirtualMachineConfig.of(
+                c -> c.linux(l -> l.kernel(directory.resolve("none")).initrd(directory))
+                        .cpus(0)
+                        .memory(new MemorySize(4097))
+                        .engine("warp")
+                        .debugExit(0x1_0000));
+        assertThat(config.validate(engines))
+                .extracting(Problem::path)
+                .containsExactly("linux.kernel", "linux.initrd", "cpus", "memory", "engine", "debugExitPort");
+        assertThat(config.validate(engines)).allSatisfy(problem -> {
+            assertThat(problem.message()).isNotBlank();
+            assertThat(problem.hint()).isNotBlank();
+        });
+    }
+
+    @Test
+    void refusesToMakeAMachineFromAConfigurationWithProblems() {
+        VirtualMachineConfig config = VirtualMachineConfig.of(c -> c.cpus(1000));
+        KagamiException refused =
+                catchThrowableOfType(KagamiException.class, () -> VirtualMachine.create(config, engines));
+        assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_CONFIGURATION);
+        assertThat(refused).hasMessageContaining("nothing to boot").hasMessageContaining("1000 CPUs");
+        assertThat(refused.hint()).contains("--kernel");
+    }
+
+    @Test
+    void namesAFileThatIsNotThere() {
+        VirtualMachineConfig config = VirtualMachineConfig.of(c -> c.linux(l -> l.kernel(Path.of("/no/such/kernel"))));
+        assertThat(config.validate(engines)).singleElement().satisfies(problem -> {
+            assertThat(problem.code()).isEqualTo(ErrorCode.FILE_UNREADABLE);
+            assertThat(problem.message()).contains("/no/such/kernel").contains("no such file");
+        });
+    }
+}
