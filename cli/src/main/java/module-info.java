@@ -2,5 +2,10 @@
 @org.jspecify.annotations.NullMarked
 module dev.kagami.cli {
     requires static org.jspecify;
+    requires dev.kagami.image;
     requires dev.kagami.vm;
+    requires info.picocli;
+
+    opens dev.kagami.cli to
+            info.picocli;
 }

@@ -1,0 +1,94 @@
+package dev.kagami.cli;
+
+import dev.kagami.vm.KagamiException;
+import java.lang.module.ModuleDescriptor;
+import java.util.Optional;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The {@code kagami} command. */
+@Command(
+        name = "kagami",
+        description = "Runs Linux virtual machines in a JVM: no root, no /dev/kvm, nothing native to install.",
+        subcommands = {RunCommand.class, EnginesCommand.class, CommandLine.HelpCommand.class},
+        mixinStandardHelpOptions = true,
+        versionProvider = Kagami.Version.class,
+        footer = {"", "Run 'kagami COMMAND --help' for the options of a command."})
+public final class Kagami implements Runnable {
+    /** The status of a command that could not do what it was asked for. */
+    static final int FAILED = 1;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    private Kagami() {}
+
+    /**
+     * Runs the command and ends the process with its status.
+     *
+     * @param arguments the command line
+     */
+    public static void main(String[] arguments) {
+        // Not a plain return: a thread may still be blocked reading the terminal.
+        System.exit(run(arguments));
+    }
+
+    /**
+     * Runs the command.
+     *
+     * @param arguments the command line
+     * @return the process status
+     */
+    static int run(String... arguments) {
+        return commandLine().execute(arguments);
+    }
+
+    static CommandLine commandLine() {
+        CommandLine commandLine = new CommandLine(new Kagami());
+        commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+        commandLine.setParameterExceptionHandler((exception, arguments) -> {
+            CommandLine failed = exception.getCommandLine();
+            failed.getErr().println("kagami: " + exception.getMessage());
+            CommandLine.UnmatchedArgumentException.printSuggestions(exception, failed.getErr());
+            failed.getErr()
+                    .println("  hint: see '%s --help'"
+                            .formatted(failed.getCommandSpec().qualifiedName()));
+            return failed.getCommandSpec().exitCodeOnInvalidInput();
+        });
+        commandLine.setExecutionExceptionHandler((exception, failed, result) -> {
+            report(failed, exception);
+            return FAILED;
+        });
+        return commandLine;
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Missing command");
+    }
+
+    /** Tells the user what went wrong: the message and the hint for what can be expected, a stack trace for bugs. */
+    private static void report(CommandLine commandLine, Exception exception) {
+        if (exception instanceof KagamiException known) {
+            commandLine.getErr().println("kagami: " + known.getMessage());
+            commandLine.getErr().println("  hint: " + known.hint());
+        } else {
+            commandLine.getErr().println("kagami: internal error; please report it with what follows");
+            exception.printStackTrace(commandLine.getErr());
+        }
+    }
+
+    /** Says what {@code --version} prints. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String version = Optional.ofNullable(Kagami.class.getModule().getDescriptor())
+                    .flatMap(ModuleDescriptor::rawVersion)
+                    .orElse("(unpackaged)");
+            return new String[] {"kagami %s (Java %s)".formatted(version, Runtime.version())};
+        }
+    }
+}
