@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -157,6 +158,8 @@ final class Apt {
                 Dir::State::extended_states "%2$s/extended_states";
                 Dir::Cache "%2$s/cache";
                 Dir::Cache::archives "%2$s/cache/archives";
+                Dir::Cache::pkgcache "pkgcache.bin";
+                Dir::Cache::srcpkgcache "srcpkgcache.bin";
                 Dir::Log "%2$s";
                 """.formatted(ARCHITECTURE, directory);
     }
@@ -315,9 +318,11 @@ final class Apt {
         String ending = outcome.stopped()
                 .map(why -> " was stopped: " + why)
                 .orElse(outcome.exitStatus() == 0 ? " had trouble" : " failed with status " + outcome.exitStatus());
-        String output = outcome.output().isBlank()
-                ? ""
-                : ":\n" + outcome.output().indent(2).stripTrailing();
-        return what + ending + output;
+        // Ignored attempts are told of again when the last one fails.
+        String output = outcome.output()
+                .lines()
+                .filter(line -> !line.startsWith("Ign:"))
+                .collect(Collectors.joining("\n"));
+        return what + ending + (output.isBlank() ? "" : ":\n" + output.indent(2).stripTrailing());
     }
 }

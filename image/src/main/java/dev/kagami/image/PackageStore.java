@@ -25,7 +25,7 @@ import java.util.stream.Stream;
  *
  * <pre>
  *   lock                     held while fetching
- *   apt/                     apt's lists
+ *   apt/                     apt's lists, so that a later fetch gets what changed only
  *   packages/NAME.manifest   what is current: version, directory, digest of every file
  *   packages/NAME_VERSION_N/ the files
  *   tmp/                     being made; whatever is there when the lock is free is rubbish
@@ -153,6 +153,7 @@ final class PackageStore {
                     fetch(recipe, apt, progress);
                 }
             }
+            removeRubbish();
             List<Entry> entries = present(recipes);
             if (entries.size() != recipes.size()) {
                 throw ImageException.cacheUnusable("Files just written to " + root + " aren't what was written", null);
@@ -298,9 +299,11 @@ final class PackageStore {
     }
 
     private void removeRubbish() throws IOException {
-        Path temporary = root.resolve("tmp");
-        if (Files.isDirectory(temporary)) {
-            removeTree(temporary);
+        // What apt keeps to be quicker is quickly made again, and larger than what it is made from.
+        for (Path rubbish : List.of(root.resolve("tmp"), root.resolve("apt/cache"))) {
+            if (Files.isDirectory(rubbish)) {
+                removeTree(rubbish);
+            }
         }
     }
 
