@@ -62,6 +62,13 @@ class PcMachineTest {
     }
 
     @Test
+    void diagnosticPortReadsBack() {
+        machine.bus().writePort(0x80, 1, 0x42);
+
+        assertThat(machine.bus().readPort(0x80, 1)).isEqualTo(0x42);
+    }
+
+    @Test
     void debugExitGivesOddStatus() {
         machine.bus().writePort(0xF4, 4, 3);
 

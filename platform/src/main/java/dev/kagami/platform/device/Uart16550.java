@@ -280,6 +280,7 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
     }
 
     private void transmit(int octet) {
+        boolean first = transmitterEmpty;
         transmitterEmpty = false;
         transmitterInterrupt = false;
         if ((modemControl & MCR_LOOPBACK) != 0) {
@@ -289,7 +290,7 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
         }
         update();
         // A guest that polls sees the transmitter empty when it looks; one that waits needs to be told.
-        if ((interruptEnable & IER_TRANSMITTER_EMPTY) != 0) {
+        if (first && (interruptEnable & IER_TRANSMITTER_EMPTY) != 0) {
             transmitTimer.arm(timers.nanoTime() + CHARACTER_NANOS);
         }
     }
@@ -310,6 +311,9 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
         if ((value & ~interruptEnable & IER_TRANSMITTER_EMPTY) != 0 && transmitterEmpty) {
             // Enabling the interrupt while the transmitter is empty raises it (datasheet, 8.6.4).
             transmitterInterrupt = true;
+        }
+        if ((value & IER_TRANSMITTER_EMPTY) != 0 && !transmitterEmpty) {
+            transmitTimer.arm(timers.nanoTime() + CHARACTER_NANOS);
         }
         interruptEnable = value;
     }
