@@ -7,12 +7,27 @@ import org.jspecify.annotations.Nullable;
  * The last op of a block. {@link #execute} sets {@link Cpu#r}[{@link Cpu#RIP}] to where to go on, and may name the next
  * block in {@link Cpu#next}.
  *
- * <p>A branch within its own page may remember its targets: whoever runs this block has translated this page already, so
- * the target's translation is the same. A target on another page is looked up each time.
+ * <p>A branch remembers the blocks that it led to. Within its own page that holds as long as the block is valid: whoever
+ * runs this block has translated this page already. On another page it holds for the same target address until any
+ * translation is forgotten.
  */
 abstract class BranchOp extends Op {
-    private @Nullable Block taken;
-    private @Nullable Block notTaken;
+    private final Link taken = new Link();
+    private final Link notTaken = new Link();
+
+    /** Where a branch led to the last time. */
+    static final class Link {
+        private @Nullable Block block;
+        private long target;
+        private int generation;
+
+        /** Remembers a block. */
+        void set(Cpu cpu, Block block) {
+            this.block = block;
+            target = cpu.r[Cpu.RIP];
+            generation = cpu.code.generation;
+        }
+    }
 
     BranchOp(Instruction in) {
         super(in);
@@ -27,17 +42,8 @@ abstract class BranchOp extends Op {
         return true;
     }
 
-    /** Remembers the block that a branch led to. */
-    final void link(Block block, boolean wasTaken) {
-        if (wasTaken) {
-            taken = block;
-        } else {
-            notTaken = block;
-        }
-    }
-
     /**
-     * Goes on at a target in the block's own page or elsewhere.
+     * Goes on at a target that is at a fixed distance from the block.
      *
      * @param cpu the CPU
      * @param target instruction pointer to go on at
@@ -47,15 +53,17 @@ abstract class BranchOp extends Op {
         long[] r = cpu.r;
         boolean samePage = ((r[Cpu.RIP] ^ target) & -Mmu.PAGE_SIZE) == 0;
         r[Cpu.RIP] = target;
-        if (!samePage || !cpu.linksBlocks) {
+        if (!cpu.linksBlocks) {
             return;
         }
-        Block block = wasTaken ? taken : notTaken;
-        if (block != null && block.valid) {
+        Link link = wasTaken ? taken : notTaken;
+        Block block = link.block;
+        if (block != null
+                && block.valid
+                && (samePage || link.target == target && link.generation == cpu.code.generation)) {
             cpu.next = block;
         } else {
-            cpu.linkFrom = this;
-            cpu.linkTaken = wasTaken;
+            cpu.linkFrom = link;
         }
     }
 }

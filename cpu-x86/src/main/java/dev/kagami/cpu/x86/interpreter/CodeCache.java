@@ -14,6 +14,11 @@ import org.jspecify.annotations.Nullable;
 final class CodeCache implements CodeWriteListener {
     private static final int ENTRIES = 1024;
 
+    private static final int JUMPS = 4096;
+
+    /** A tag of the jump cache that no address equals: it is not canonical. */
+    private static final long NO_JUMP = 1L << 63 | 1;
+
     /** A tag that no page address equals. */
     private static final long NO_TAG = 1;
 
@@ -27,6 +32,15 @@ final class CodeCache implements CodeWriteListener {
     private final CodePage[][] targets = new CodePage[2][ENTRIES];
     private long[] tag;
     private CodePage[] target;
+
+    /** Recently found blocks by linear address, in front of the translation cache. */
+    private final long[] jumpTags = new long[JUMPS];
+
+    private final Block[] jumpBlocks = new Block[JUMPS];
+
+    /** Counts the times that translations were forgotten; a link to another page holds for one generation. */
+    int generation;
+
     private final ConcurrentLinkedQueue<Integer> written = new ConcurrentLinkedQueue<>();
 
     CodeCache(Cpu cpu) {
@@ -54,12 +68,27 @@ final class CodeCache implements CodeWriteListener {
      */
     @Nullable
     Block find(long linear, int mode) {
+        int jump = (int) (linear ^ linear >>> 12) & JUMPS - 1;
+        if (jumpTags[jump] == linear) {
+            Block block = jumpBlocks[jump];
+            if (block.valid && block.mode == mode) {
+                return block;
+            }
+        }
         int i = (int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
         if (tag[i] != (linear & -Mmu.PAGE_SIZE)) {
             return null;
         }
         Block block = target[i].find((int) linear & Mmu.PAGE_SIZE - 1, mode);
-        return block == null || block.secondPage < 0 || secondHalfMatches(block, linear) ? block : null;
+        if (block == null) {
+            return null;
+        }
+        if (block.secondPage >= 0) {
+            return secondHalfMatches(block, linear) ? block : null;
+        }
+        jumpTags[jump] = linear;
+        jumpBlocks[jump] = block;
+        return block;
     }
 
     private boolean secondHalfMatches(Block block, long linear) {
@@ -163,6 +192,12 @@ final class CodeCache implements CodeWriteListener {
     void flushTranslations() {
         Arrays.fill(tags[0], NO_TAG);
         Arrays.fill(tags[1], NO_TAG);
+        forgetJumps();
+    }
+
+    private void forgetJumps() {
+        Arrays.fill(jumpTags, NO_JUMP);
+        generation++;
     }
 
     /** Forgets one linear page. */
@@ -170,5 +205,6 @@ final class CodeCache implements CodeWriteListener {
         int i = (int) (address >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
         tags[0][i] = NO_TAG;
         tags[1][i] = NO_TAG;
+        forgetJumps();
     }
 }

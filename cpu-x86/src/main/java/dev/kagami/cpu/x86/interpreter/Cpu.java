@@ -180,7 +180,7 @@ final class Cpu {
 
     /** Execution mode: 16, 32 or 64. */
     int mode = 16;
-    /** What the decoding of code depends on: {@link #mode} and the stack size; see {@link #updateMode}. */
+    /** What decoded code depends on: {@link #mode}, the stack's size and the privilege; see {@link #updateMode}. */
     int codeMode;
 
     /** 32 vector registers of 8 quadwords, then a slot for memory operands. */
@@ -211,10 +211,7 @@ final class Cpu {
     Block next;
 
     /** The branch that wants to remember the block found next, if any. */
-    @Nullable
-    BranchOp linkFrom;
-
-    boolean linkTaken;
+    BranchOp.@Nullable Link linkFrom;
 
     /** Instructions retired up to the start of the current block. */
     long retired;
@@ -394,7 +391,9 @@ final class Cpu {
             mode = big ? 32 : 16;
         }
         int stack = mode == 64 ? 0 : (attributes[SS] & Segmentation.BIG) != 0 ? 1 : 2;
-        codeMode = mode | stack;
+        // Privilege is part of it so that a link made at one level, whose target was checked there, is not taken at
+        // another.
+        codeMode = mode | stack | (cpl == 3 ? 4 : 0);
         linksBlocks = mode == 64 || (r[SEGMENT_BASE + CS] & Mmu.PAGE_SIZE - 1) == 0;
         updateView();
     }

@@ -208,11 +208,11 @@ final class InterpreterVcpu implements Vcpu {
         if (found == null) {
             found = builder.build(linear);
         }
-        BranchOp from = cpu.linkFrom;
+        BranchOp.Link from = cpu.linkFrom;
         if (from != null) {
             cpu.linkFrom = null;
             if (found.secondPage < 0) {
-                from.link(found, cpu.linkTaken);
+                from.set(cpu, found);
             }
         }
         return found;
