@@ -2,6 +2,7 @@ package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.Bus;
 import dev.kagami.cpu.Timers;
+import dev.kagami.cpu.x86.softfloat.FloatContext;
 import dev.kagami.memory.GuestMemory;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -187,6 +188,9 @@ final class Cpu {
     final long[] vec = new long[33 * 8];
 
     int mxcsr = 0x1F80;
+    /** Rounding and flags of SSE arithmetic; follows {@link #mxcsr}. */
+    final FloatContext sse = new FloatContext();
+
     final X87 x87 = new X87();
 
     /** Whether equal pages of instruction pointers mean equal linear pages: CS begins at a page. */

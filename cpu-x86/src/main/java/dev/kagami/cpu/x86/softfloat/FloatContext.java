@@ -1,5 +1,7 @@
 package dev.kagami.cpu.x86.softfloat;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What an operation needs beside its operands, and what it gives beside its result: rounding mode, masks, flags.
  *
@@ -48,6 +50,7 @@ public final class FloatContext {
     private static final int MXCSR_MASK_SHIFT = 7;
     private static final int MXCSR_ROUNDING_SHIFT = 13;
     private static final int MXCSR_FTZ = 1 << 15;
+    private static final int WIDE_NUMBERS = 8;
     private static final int CONTROL_PRECISION_SHIFT = 8;
     private static final int CONTROL_ROUNDING_SHIFT = 10;
 
@@ -89,6 +92,8 @@ public final class FloatContext {
     int exponent;
 
     private int loadedMxcsr = 0x1F80;
+
+    private Wide @Nullable [] wide;
 
     /** Creates a context with the power-on settings: nearest, everything masked, 64-bit precision. */
     public FloatContext() {}
@@ -142,6 +147,19 @@ public final class FloatContext {
      */
     public int unmasked() {
         return flags & ~masks;
+    }
+
+    /** Scratch numbers of the transcendental instructions, made when the first of them runs. */
+    Wide[] wide() {
+        Wide[] scratch = wide;
+        if (scratch == null) {
+            scratch = new Wide[WIDE_NUMBERS];
+            for (int i = 0; i < scratch.length; i++) {
+                scratch[i] = new Wide();
+            }
+            wide = scratch;
+        }
+        return scratch;
     }
 
     void raise(int exceptions) {
