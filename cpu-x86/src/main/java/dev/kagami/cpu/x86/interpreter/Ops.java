@@ -52,6 +52,12 @@ final class Ops {
             op = SimdOps.create(in);
         }
         if (op == null) {
+            op = SseFloatOps.create(in);
+        }
+        if (op == null) {
+            op = X87Ops.create(in);
+        }
+        if (op == null) {
             op = RandomOps.create(in);
         }
         return op;

@@ -59,13 +59,12 @@ final class SseFloatLanes {
     /** Evaluates a CMPPS predicate, 0 to 7 (SDM 2A CMPPD, table 3-1). */
     static boolean holds(int predicate, int relation) {
         boolean unordered = relation == BinaryFloat.UNORDERED;
-        boolean positive =
-                switch (predicate & 3) {
-                    case 0 -> relation == BinaryFloat.EQUAL;
-                    case 1 -> relation == BinaryFloat.LESS;
-                    case 2 -> relation == BinaryFloat.LESS || relation == BinaryFloat.EQUAL;
-                    default -> unordered;
-                };
+        boolean positive = switch (predicate & 3) {
+            case 0 -> relation == BinaryFloat.EQUAL;
+            case 1 -> relation == BinaryFloat.LESS;
+            case 2 -> relation == BinaryFloat.LESS || relation == BinaryFloat.EQUAL;
+            default -> unordered;
+        };
         return positive != ((predicate & 4) != 0);
     }
 

@@ -126,8 +126,7 @@ final class X87Ops {
                     case 0 -> X87Function.Stack.free(in, true);
                     case 1 -> new X87Transfer.Exchange(in);
                     case 2, 3 -> new X87Transfer.Copy(in, true);
-                    case 4 ->
-                        operand == 0 ? new X87Control.Plain(in, X87Control.Plain.STATUS_TO_AX) : null;
+                    case 4 -> operand == 0 ? new X87Control.Plain(in, X87Control.Plain.STATUS_TO_AX) : null;
                     case 5, 6 -> new X87Arithmetic.CompareToFlags(in, group == 6);
                     default -> null;
                 };
@@ -150,8 +149,7 @@ final class X87Ops {
                             X87Function.SQUARE_ROOT,
                             X87Function.ROUND,
                             X87Function.SINE,
-                            X87Function.COSINE ->
-                        new X87Function.Unary(in, function);
+                            X87Function.COSINE -> new X87Function.Unary(in, function);
                     case 0x24 -> new X87Arithmetic.Compare(in, X87Arithmetic.Compare.ZERO, 0, true);
                     case X87Function.EXAMINE -> new X87Function.Examine(in);
                     case X87Function.Y_LOG, X87Function.Y_LOG_PLUS_1, X87Function.ARCTANGENT ->

@@ -340,9 +340,8 @@ final class X87State {
             long present = cpu.readLong(address + HEADER_BITMAP);
             boolean compact = checkHeader(cpu, address, present);
             long loaded = components & present;
-            boolean controls = compact
-                    ? (loaded & COMPONENT_SSE) != 0
-                    : (components & (COMPONENT_SSE | COMPONENT_AVX)) != 0;
+            boolean controls =
+                    compact ? (loaded & COMPONENT_SSE) != 0 : (components & (COMPONENT_SSE | COMPONENT_AVX)) != 0;
             int mxcsr = cpu.mxcsr;
             if (controls) {
                 mxcsr = checkedMxcsr(cpu, address);

@@ -94,12 +94,11 @@ final class X87Transfer {
                 se = x87.signExponent(0);
                 s = x87.significand(0);
             }
-            long bits =
-                    switch (format) {
-                        case SINGLE -> Float80.store(c, FloatFormat.BINARY32, se, s);
-                        case DOUBLE -> Float80.store(c, FloatFormat.BINARY64, se, s);
-                        default -> s;
-                    };
+            long bits = switch (format) {
+                case SINGLE -> Float80.store(c, FloatFormat.BINARY32, se, s);
+                case DOUBLE -> Float80.store(c, FloatFormat.BINARY64, se, s);
+                default -> s;
+            };
             if (!(empty ? x87.underflow() : x87.commitStore())) {
                 record(cpu);
                 return;
@@ -295,13 +294,12 @@ final class X87Transfer {
             super(in);
             operand = in.rm & 7;
             // B, E, BE and U are the even condition codes 2, 4, 6 and 10 of Jcc.
-            int code =
-                    switch (in.group()) {
-                        case 0 -> 2;
-                        case 1 -> 4;
-                        case 2 -> 6;
-                        default -> 10;
-                    };
+            int code = switch (in.group()) {
+                case 0 -> 2;
+                case 1 -> 4;
+                case 2 -> 6;
+                default -> 10;
+            };
             condition = in.opcode == 0xDB ? code | 1 : code;
         }
 
@@ -360,12 +358,11 @@ final class X87Transfer {
                 return;
             }
             x87.status &= ~X87.C1;
-            int adds =
-                    switch (c.rounding) {
-                        case FloatContext.ROUND_NEAREST -> NEAREST_ADDS[index];
-                        case FloatContext.ROUND_UP -> UP_ADDS[index];
-                        default -> 0;
-                    };
+            int adds = switch (c.rounding) {
+                case FloatContext.ROUND_NEAREST -> NEAREST_ADDS[index];
+                case FloatContext.ROUND_UP -> UP_ADDS[index];
+                default -> 0;
+            };
             x87.push(EXPONENTS[index], TRUNCATED[index] + adds);
         }
     }

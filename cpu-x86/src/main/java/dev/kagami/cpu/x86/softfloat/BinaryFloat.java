@@ -319,8 +319,7 @@ public final class BinaryFloat {
     }
 
     /** Rounds a number with its leading bit at 2^exponent to an integer of the given size. */
-    static long integerPart(
-            FloatContext c, int sign, int exponent, long significand, int rounding, int magnitudeBits) {
+    static long integerPart(FloatContext c, int sign, int exponent, long significand, int rounding, int magnitudeBits) {
         if (significand == 0) {
             return 0;
         }
@@ -406,8 +405,7 @@ public final class BinaryFloat {
             return signBit;
         }
         denormalOperand(c, from, a, 0, 0);
-        FloatCore.round(
-                c, to, from.sign(a), from.exponent(a) - from.bias + to.bias, from.significand(a), 0);
+        FloatCore.round(c, to, from.sign(a), from.exponent(a) - from.bias + to.bias, from.significand(a), 0);
         return pack(c, to);
     }
 

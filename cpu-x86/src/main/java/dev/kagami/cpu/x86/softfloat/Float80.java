@@ -248,8 +248,7 @@ public final class Float80 {
         } else if (infinityB || zeroA) {
             zero(c, sign);
         } else {
-            FloatCore.divide(
-                    c, c.extended, sign, exponent(sea, sa), normalized(sa), exponent(seb, sb), normalized(sb));
+            FloatCore.divide(c, c.extended, sign, exponent(sea, sa), normalized(sa), exponent(seb, sb), normalized(sb));
             pack(c);
         }
     }

@@ -68,13 +68,12 @@ final class FloatCore {
             return;
         }
         c.raise(FloatContext.INEXACT);
-        boolean toInfinity =
-                switch (c.rounding) {
-                    case FloatContext.ROUND_NEAREST -> true;
-                    case FloatContext.ROUND_DOWN -> c.sign != 0;
-                    case FloatContext.ROUND_UP -> c.sign == 0;
-                    default -> false;
-                };
+        boolean toInfinity = switch (c.rounding) {
+            case FloatContext.ROUND_NEAREST -> true;
+            case FloatContext.ROUND_DOWN -> c.sign != 0;
+            case FloatContext.ROUND_UP -> c.sign == 0;
+            default -> false;
+        };
         c.roundedUp = toInfinity;
         if (toInfinity) {
             c.exponent = f.maxExponent;
@@ -288,8 +287,7 @@ final class FloatCore {
     private static long quotientDigit(long high, long nextDigit, long divisorHigh, long divisorLow) {
         long digit = Long.divideUnsigned(high, divisorHigh);
         long rest = high - digit * divisorHigh;
-        while (digit >>> 32 != 0
-                || Long.compareUnsigned(digit * divisorLow, rest << 32 | nextDigit) > 0) {
+        while (digit >>> 32 != 0 || Long.compareUnsigned(digit * divisorLow, rest << 32 | nextDigit) > 0) {
             digit--;
             rest += divisorHigh;
             if (rest >>> 32 != 0) {
@@ -311,8 +309,8 @@ final class FloatCore {
         }
         long root = integerSquareRoot(high, low);
         long remainderLow = low - root * root;
-        long remainderHigh = high - Math.unsignedMultiplyHigh(root, root)
-                - (Long.compareUnsigned(low, root * root) < 0 ? 1 : 0);
+        long remainderHigh =
+                high - Math.unsignedMultiplyHigh(root, root) - (Long.compareUnsigned(low, root * root) < 0 ? 1 : 0);
         long rest = 0;
         if ((remainderHigh | remainderLow) != 0) {
             // (root + 1/2)^2 = root^2 + root + 1/4, so the fraction is above one half exactly if remainder > root.

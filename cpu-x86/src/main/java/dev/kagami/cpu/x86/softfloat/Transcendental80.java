@@ -223,9 +223,7 @@ public final class Transcendental80 {
         Wide angle = w[0];
         if (infiniteY) {
             angle.set(
-                    !infiniteX
-                            ? WideTables.HALF_PI
-                            : negativeX ? WideTables.THREE_QUARTERS_PI : WideTables.QUARTER_PI);
+                    !infiniteX ? WideTables.HALF_PI : negativeX ? WideTables.THREE_QUARTERS_PI : WideTables.QUARTER_PI);
         } else if (infiniteX || sy == 0) {
             if (!negativeX) {
                 Float80.zero(c, negativeY ? 1 : 0);
@@ -241,8 +239,8 @@ public final class Transcendental80 {
             y.setExtended(sey, sy);
             x.negative = false;
             y.negative = false;
-            boolean steep = y.exponent > x.exponent
-                    || y.exponent == x.exponent && Long.compareUnsigned(y.high, x.high) > 0;
+            boolean steep =
+                    y.exponent > x.exponent || y.exponent == x.exponent && Long.compareUnsigned(y.high, x.high) > 0;
             w[3].reciprocal(steep ? y : x, w[4]);
             w[3].multiply(w[3], steep ? x : y);
             arctangentOfRatio(w, angle, w[3]);

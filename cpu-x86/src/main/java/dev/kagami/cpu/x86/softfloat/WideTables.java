@@ -136,9 +136,7 @@ final class WideTables {
         BigInteger sum = BigInteger.ZERO;
         for (int k = 1; power.signum() != 0; k += 2) {
             sum = sum.add(power.divide(integer(k)));
-            power = power.multiply(numerator)
-                    .multiply(numerator)
-                    .divide(denominator.multiply(denominator));
+            power = power.multiply(numerator).multiply(numerator).divide(denominator.multiply(denominator));
         }
         return sum.shiftLeft(1);
     }
@@ -150,10 +148,7 @@ final class WideTables {
         BigInteger sum = BigInteger.ZERO;
         for (int k = 1; term.signum() != 0; k++) {
             sum = sum.add(term);
-            term = term.multiply(n)
-                    .multiply(n)
-                    .multiply(integer(2 * k))
-                    .divide(squares.multiply(integer(2 * k + 1)));
+            term = term.multiply(n).multiply(n).multiply(integer(2 * k)).divide(squares.multiply(integer(2 * k + 1)));
         }
         return sum;
     }

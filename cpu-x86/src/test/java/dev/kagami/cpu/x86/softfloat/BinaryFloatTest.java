@@ -92,14 +92,13 @@ class BinaryFloatTest {
             double x = Double.longBitsToDouble(a);
             double y = Double.longBitsToDouble(b);
             int operation = i % 5;
-            double expected =
-                    switch (operation) {
-                        case 0 -> x + y;
-                        case 1 -> x - y;
-                        case 2 -> x * y;
-                        case 3 -> x / y;
-                        default -> Math.sqrt(x);
-                    };
+            double expected = switch (operation) {
+                case 0 -> x + y;
+                case 1 -> x - y;
+                case 2 -> x * y;
+                case 3 -> x / y;
+                default -> Math.sqrt(x);
+            };
             long actual = apply(F64, operation, a, b);
             assertThat(Double.doubleToLongBits(Double.longBitsToDouble(actual)))
                     .as("seed %d case %d: %x op %d %x", seed, i, a, operation, b)
@@ -121,7 +120,8 @@ class BinaryFloatTest {
             context.useMxcsr(mxcsr);
             other.useMxcsr(mxcsr);
             long expected = apply(f, operation, a, b);
-            long actual = f == F32 ? applyHost32(other, operation, (int) a, (int) b) : applyHost64(other, operation, a, b);
+            long actual =
+                    f == F32 ? applyHost32(other, operation, (int) a, (int) b) : applyHost64(other, operation, a, b);
             assertThat(Long.toHexString(actual))
                     .as("seed %d case %d: %x op %d %x, mxcsr %x", seed, i, a, operation, b, mxcsr)
                     .isEqualTo(Long.toHexString(expected));
@@ -205,18 +205,26 @@ class BinaryFloatTest {
         context.useMxcsr(0x1F80);
         long twoAndAHalf = Double.doubleToRawLongBits(2.5);
         long minusTwoAndAHalf = Double.doubleToRawLongBits(-2.5);
-        assertThat(BinaryFloat.toInt32(context, F64, twoAndAHalf, FloatContext.ROUND_NEAREST)).isEqualTo(2);
-        assertThat(BinaryFloat.toInt32(context, F64, twoAndAHalf, FloatContext.ROUND_UP)).isEqualTo(3);
-        assertThat(BinaryFloat.toInt32(context, F64, minusTwoAndAHalf, FloatContext.ROUND_DOWN)).isEqualTo(-3);
-        assertThat(BinaryFloat.toInt64(context, F64, minusTwoAndAHalf, FloatContext.ROUND_ZERO)).isEqualTo(-2);
+        assertThat(BinaryFloat.toInt32(context, F64, twoAndAHalf, FloatContext.ROUND_NEAREST))
+                .isEqualTo(2);
+        assertThat(BinaryFloat.toInt32(context, F64, twoAndAHalf, FloatContext.ROUND_UP))
+                .isEqualTo(3);
+        assertThat(BinaryFloat.toInt32(context, F64, minusTwoAndAHalf, FloatContext.ROUND_DOWN))
+                .isEqualTo(-3);
+        assertThat(BinaryFloat.toInt64(context, F64, minusTwoAndAHalf, FloatContext.ROUND_ZERO))
+                .isEqualTo(-2);
         assertThat(context.flags).isEqualTo(FloatContext.INEXACT);
         context.useMxcsr(0x1F80);
-        assertThat(BinaryFloat.toInt32(context, F64, Double.doubleToRawLongBits(-0x1p31), 0)).isEqualTo(-1 << 31);
+        assertThat(BinaryFloat.toInt32(context, F64, Double.doubleToRawLongBits(-0x1p31), 0))
+                .isEqualTo(-1 << 31);
         assertThat(context.flags).isZero();
-        assertThat(BinaryFloat.toInt32(context, F64, Double.doubleToRawLongBits(0x1p31), 0)).isEqualTo(-1 << 31);
+        assertThat(BinaryFloat.toInt32(context, F64, Double.doubleToRawLongBits(0x1p31), 0))
+                .isEqualTo(-1 << 31);
         assertThat(context.flags).isEqualTo(FloatContext.INVALID);
-        assertThat(BinaryFloat.toInt64(context, F64, Double.doubleToRawLongBits(0x1p63), 0)).isEqualTo(-1L << 63);
-        assertThat(BinaryFloat.toInt64(context, F64, Double.doubleToRawLongBits(Double.NaN), 0)).isEqualTo(-1L << 63);
+        assertThat(BinaryFloat.toInt64(context, F64, Double.doubleToRawLongBits(0x1p63), 0))
+                .isEqualTo(-1L << 63);
+        assertThat(BinaryFloat.toInt64(context, F64, Double.doubleToRawLongBits(Double.NaN), 0))
+                .isEqualTo(-1L << 63);
     }
 
     @Test
@@ -283,14 +291,13 @@ class BinaryFloatTest {
         } else if (random.nextInt(4) == 0) {
             fraction |= f.fractionMask & -1L << random.nextInt(f.fractionBits);
         }
-        int exponent =
-                switch (random.nextInt(6)) {
-                    case 0 -> 0;
-                    case 1 -> 1 + random.nextInt(4);
-                    case 2 -> f.maxExponent - 1 - random.nextInt(4);
-                    case 3 -> random.nextInt(f.maxExponent);
-                    default -> f.bias - 16 + random.nextInt(32);
-                };
+        int exponent = switch (random.nextInt(6)) {
+            case 0 -> 0;
+            case 1 -> 1 + random.nextInt(4);
+            case 2 -> f.maxExponent - 1 - random.nextInt(4);
+            case 3 -> random.nextInt(f.maxExponent);
+            default -> f.bias - 16 + random.nextInt(32);
+        };
         return random.nextLong() & f.signMask | (long) exponent << f.fractionBits | fraction;
     }
 
@@ -345,18 +352,17 @@ class BinaryFloatTest {
     }
 
     private static long applyHost32(FloatContext c, int operation, int a, int b) {
-        int single =
-                switch (operation) {
-                    case 0 -> HostFloat.add(c, a, b);
-                    case 1 -> HostFloat.subtract(c, a, b);
-                    case 2 -> HostFloat.multiply(c, a, b);
-                    case 3 -> HostFloat.divide(c, a, b);
-                    case 4 -> HostFloat.squareRoot(c, a);
-                    case 5 -> HostFloat.min(c, a, b);
-                    case 6 -> HostFloat.max(c, a, b);
-                    case 10 -> HostFloat.singleFromInt64(c, a & 0xFFFF_FFFFL);
-                    default -> 0;
-                };
+        int single = switch (operation) {
+            case 0 -> HostFloat.add(c, a, b);
+            case 1 -> HostFloat.subtract(c, a, b);
+            case 2 -> HostFloat.multiply(c, a, b);
+            case 3 -> HostFloat.divide(c, a, b);
+            case 4 -> HostFloat.squareRoot(c, a);
+            case 5 -> HostFloat.min(c, a, b);
+            case 6 -> HostFloat.max(c, a, b);
+            case 10 -> HostFloat.singleFromInt64(c, a & 0xFFFF_FFFFL);
+            default -> 0;
+        };
         return switch (operation) {
             case 7 -> HostFloat.compare(c, a, b, false);
             case 8 -> HostFloat.toInt32(c, a, FloatContext.ROUND_ZERO);

@@ -51,13 +51,12 @@ final class ReferenceRounding {
         BigInteger[] parts = n.divideAndRemainder(d);
         int half = parts[1].shiftLeft(1).compareTo(d);
         inexact = parts[1].signum() != 0;
-        boolean up =
-                switch (mode) {
-                    case FloatContext.ROUND_NEAREST -> half > 0 || half == 0 && parts[0].testBit(0);
-                    case FloatContext.ROUND_DOWN -> negative && inexact;
-                    case FloatContext.ROUND_UP -> !negative && inexact;
-                    default -> false;
-                };
+        boolean up = switch (mode) {
+            case FloatContext.ROUND_NEAREST -> half > 0 || half == 0 && parts[0].testBit(0);
+            case FloatContext.ROUND_DOWN -> negative && inexact;
+            case FloatContext.ROUND_UP -> !negative && inexact;
+            default -> false;
+        };
         significand = up ? parts[0].add(BigInteger.ONE) : parts[0];
         exponent = quantum;
     }
