@@ -207,6 +207,15 @@ final class Cpu {
     /** Debug conditions met by the current instruction, as bits 0-3 and 13-15 of DR6. */
     int debugTraps;
 
+    /** The next instruction is in the shadow of MOV SS or POP SS, which puts debug traps off too. */
+    boolean debugShadow;
+
+    /** TF was set when the current instruction began, so a trap follows it; see {@link Debug}. */
+    boolean singleStep;
+
+    /** SYSRET has set TF: a trap is due before the next instruction. */
+    boolean stepPending;
+
     /** An interrupt waits until IF is set. */
     boolean interruptWaiting;
 

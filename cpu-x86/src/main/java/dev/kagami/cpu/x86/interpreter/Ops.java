@@ -28,6 +28,9 @@ final class Ops {
             op = ControlOps.create(in);
         }
         if (op == null) {
+            op = StackOps.create(in);
+        }
+        if (op == null) {
             op = ShiftOps.create(in);
         }
         if (op == null) {
@@ -59,6 +62,21 @@ final class Ops {
         }
         if (op == null) {
             op = RandomOps.create(in);
+        }
+        if (op == null) {
+            op = FlagOps.create(in);
+        }
+        if (op == null) {
+            op = SegmentOps.create(in);
+        }
+        if (op == null) {
+            op = SystemOps.create(in);
+        }
+        if (op == null) {
+            op = SystemCallOps.create(in);
+        }
+        if (op == null) {
+            op = FarOps.create(in);
         }
         return op;
     }
