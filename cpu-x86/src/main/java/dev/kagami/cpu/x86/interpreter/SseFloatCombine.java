@@ -162,6 +162,8 @@ final class SseFloatCombine {
             if (doubles) {
                 long first = selected(4) ? HostFloat.multiply(c, a0, cpu.low) : 0;
                 long second = selected(5) ? HostFloat.multiply(c, a1, cpu.high) : 0;
+                // Each step's exceptions are delivered before the next step.
+                finish(cpu, c);
                 long sum = HostFloat.add(c, first, second);
                 low = selected(0) ? sum : 0;
                 high = selected(1) ? sum : 0;
@@ -170,8 +172,12 @@ final class SseFloatCombine {
                 int second = product(c, 5, (int) (a0 >>> 32), (int) (cpu.low >>> 32));
                 int third = product(c, 6, (int) a1, (int) cpu.high);
                 int fourth = product(c, 7, (int) (a1 >>> 32), (int) (cpu.high >>> 32));
+                finish(cpu, c);
                 // SDM 2A DPPS gives this order of additions.
-                int sum = HostFloat.add(c, HostFloat.add(c, first, second), HostFloat.add(c, third, fourth));
+                int left = HostFloat.add(c, first, second);
+                int right = HostFloat.add(c, third, fourth);
+                finish(cpu, c);
+                int sum = HostFloat.add(c, left, right);
                 low = join(selected(0) ? sum : 0, selected(1) ? sum : 0);
                 high = join(selected(2) ? sum : 0, selected(3) ? sum : 0);
             }

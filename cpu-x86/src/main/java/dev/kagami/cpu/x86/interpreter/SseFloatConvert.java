@@ -217,10 +217,10 @@ final class SseFloatConvert {
             } else {
                 low = join(HostFloat.singleFromInt64(c, first), HostFloat.singleFromInt64(c, second));
             }
-            finish(cpu, c);
             if (register >= 0) {
                 cpu.x87.enterMmx();
             }
+            finish(cpu, c);
             v[destination] = low;
             v[destination + 1] = high;
         }
@@ -254,8 +254,9 @@ final class SseFloatConvert {
                         HostFloat.toInt32(c, (int) pair, rounding),
                         HostFloat.toInt32(c, (int) (pair >>> 32), rounding));
             }
-            finish(cpu, c);
+            // Processors have made the transition when the exception is delivered.
             cpu.x87.enterMmx();
+            finish(cpu, c);
             cpu.x87.significand[register] = result;
             cpu.x87.signExponent[register] = (short) X87.MMX_SIGN_EXPONENT;
         }

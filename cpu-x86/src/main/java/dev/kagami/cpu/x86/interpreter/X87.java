@@ -84,7 +84,7 @@ final class X87 {
         return context;
     }
 
-    /** Makes all registers valid and puts the top at register 0, as every MMX instruction but EMMS does. */
+    /** Makes all registers valid and puts the top at register 0, as every MMX instruction does. */
     void enterMmx() {
         status &= ~TOP;
         tag = 0;
@@ -164,6 +164,11 @@ final class X87 {
     /** As {@link #commit()}, for a result in memory: unmasked overflow and underflow suppress it too (SDM 1 8.5.4). */
     boolean commitStore() {
         return commit(STORE_SUPPRESSING);
+    }
+
+    /** As {@link #commit()}, for a load: processors push a denormal number also if that exception is unmasked. */
+    boolean commitLoad() {
+        return commit(FloatContext.INVALID);
     }
 
     private boolean commit(int suppressing) {

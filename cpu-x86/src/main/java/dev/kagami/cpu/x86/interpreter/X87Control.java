@@ -86,7 +86,7 @@ final class X87Control {
         }
     }
 
-    /** EMMS: all registers become empty. */
+    /** EMMS: all registers become empty, and the top is register 0 (SDM 1 table 9-2). */
     static final class EmptyMmx extends Op {
         EmptyMmx(Instruction in) {
             super(in);
@@ -99,6 +99,7 @@ final class X87Control {
             }
             X87.requireAvailable(cpu);
             cpu.x87.checkPending(cpu);
+            cpu.x87.enterMmx();
             cpu.x87.tag = X87.ALL_EMPTY;
         }
     }

@@ -268,13 +268,13 @@ final class X87Function {
     static final class Stack extends X87Op {
         private final int rotation;
         private final int freed;
-        private final boolean keepsC1;
+        private final boolean pops;
 
-        private Stack(Instruction in, int rotation, int freed, boolean keepsC1) {
+        private Stack(Instruction in, int rotation, int freed, boolean pops) {
             super(in);
             this.rotation = rotation;
             this.freed = freed;
-            this.keepsC1 = keepsC1;
+            this.pops = pops;
         }
 
         static Stack rotate(Instruction in, int rotation) {
@@ -282,11 +282,11 @@ final class X87Function {
         }
 
         static Stack free(Instruction in, boolean pops) {
-            return new Stack(in, pops ? 1 : 0, in.rm & 7, true);
+            return new Stack(in, 0, in.rm & 7, pops);
         }
 
         static Stack nothing(Instruction in) {
-            return new Stack(in, 0, -1, true);
+            return new Stack(in, 0, -1, false);
         }
 
         @Override
@@ -297,8 +297,11 @@ final class X87Function {
             if (freed >= 0) {
                 x87.free(freed);
             }
-            if (!keepsC1) {
+            if (rotation != 0) {
                 x87.status &= ~X87.C1;
+            }
+            if (pops) {
+                x87.pop();
             }
             x87.rotate(rotation);
         }

@@ -64,7 +64,7 @@ final class X87Transfer {
                 if (x87.overflow()) {
                     x87.pushIndefinite();
                 }
-            } else if (x87.commit()) {
+            } else if (x87.commitLoad()) {
                 x87.push(c.signExponent, c.significand);
             }
         }
@@ -198,12 +198,9 @@ final class X87Transfer {
             X87 x87 = cpu.x87;
             begin(cpu);
             record(cpu);
-            if (!x87.isEmpty(-1)) {
-                if (x87.overflow()) {
-                    x87.pushIndefinite();
-                }
-            } else if (x87.isEmpty(operand)) {
-                if (x87.underflow()) {
+            boolean empty = x87.isEmpty(operand);
+            if (empty || !x87.isEmpty(-1)) {
+                if (empty ? x87.underflow() : x87.overflow()) {
                     x87.pushIndefinite();
                 }
             } else {
@@ -217,11 +214,14 @@ final class X87Transfer {
     static final class Copy extends X87Op {
         private final int target;
         private final boolean pops;
+        /** D9 D8 to DF, which no manual lists, pops an empty register without an exception. */
+        private final boolean silent;
 
         Copy(Instruction in, boolean pops) {
             super(in);
             target = in.rm & 7;
             this.pops = pops;
+            silent = in.opcode == 0xD9;
         }
 
         @Override
@@ -230,10 +230,12 @@ final class X87Transfer {
             begin(cpu);
             record(cpu);
             if (x87.isEmpty(0)) {
-                if (!x87.underflow()) {
-                    return;
+                if (!silent) {
+                    if (!x87.underflow()) {
+                        return;
+                    }
+                    x87.setIndefinite(target);
                 }
-                x87.setIndefinite(target);
             } else {
                 x87.status &= ~X87.C1;
                 x87.set(target, x87.signExponent(0), x87.significand(0));

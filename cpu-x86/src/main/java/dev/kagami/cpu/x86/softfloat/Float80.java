@@ -394,9 +394,12 @@ public final class Float80 {
         int exponent = exponent(sea, sa) + (sign(seb) != 0 ? -scale : scale);
         FloatCore.round(c, FORMAT, sign(sea), exponent, normalized(sa), 0);
         // A result out of range even after the unmasked response's adjustment becomes infinity or zero.
-        if (c.exponent > MAX_EXPONENT) {
+        if (c.exponent >= MAX_EXPONENT && (c.masks & FloatContext.OVERFLOW) == 0) {
+            c.raise(FloatContext.INEXACT);
+            c.roundedUp = true;
             infinity(c, c.sign);
-        } else if (c.exponent < 0) {
+        } else if (c.exponent <= 0 && (c.masks & FloatContext.UNDERFLOW) == 0) {
+            c.raise(FloatContext.INEXACT);
             zero(c, c.sign);
         } else {
             pack(c);

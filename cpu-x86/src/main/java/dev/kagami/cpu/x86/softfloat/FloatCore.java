@@ -27,12 +27,11 @@ final class FloatCore {
             boolean tiny = exponent < 0 || !roundingCarries(c, f, sign, high, low);
             if (tiny) {
                 if ((c.masks & FloatContext.UNDERFLOW) == 0) {
+                    // Inexactness is that of rounding with an unbounded exponent; SSE discards the number itself.
                     c.raise(FloatContext.UNDERFLOW);
-                    if (f.maxExponent == FloatFormat.EXTENDED.maxExponent) {
-                        c.exponent = exponent + WRAP;
-                        roundSignificand(c, f, high, low);
-                        return;
-                    }
+                    c.exponent = exponent + WRAP;
+                    roundSignificand(c, f, high, low);
+                    return;
                 } else if (c.flushToZero) {
                     c.raise(FloatContext.UNDERFLOW | FloatContext.INEXACT);
                     c.exponent = 0;
