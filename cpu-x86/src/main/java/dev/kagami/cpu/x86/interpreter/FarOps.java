@@ -158,9 +158,7 @@ final class FarOps {
                 cpu.r[Cpu.RIP] = cpu.mode == 64 ? next : next & 0xFFFF_FFFFL;
                 return;
             }
-            if (kind == Interrupts.Kind.SOFTWARE
-                    && cpu.virtual8086()
-                    && (cpu.systemFlags & Cpu.IOPL) != Cpu.IOPL) {
+            if (kind == Interrupts.Kind.SOFTWARE && cpu.virtual8086() && (cpu.systemFlags & Cpu.IOPL) != Cpu.IOPL) {
                 throw cpu.generalProtection();
             }
             int task = cpu.selector[Cpu.TR];

@@ -114,8 +114,7 @@ final class FarTransfer {
         return masked;
     }
 
-    private static void toCode(
-            Cpu cpu, int selector, long descriptor, long offset, int size, boolean call, long next) {
+    private static void toCode(Cpu cpu, int selector, long descriptor, long offset, int size, boolean call, long next) {
         checkSameLevel(cpu, selector, Segmentation.attributes(descriptor), selector & 3);
         long target = checkTarget(cpu, descriptor, offset);
         if (call) {
@@ -303,9 +302,7 @@ final class FarTransfer {
         }
         long descriptor = Segmentation.readDescriptor(cpu, selector, Vector.GENERAL_PROTECTION, 0);
         int attributes = Segmentation.attributes(descriptor);
-        if ((selector & 3) != rpl
-                || Segmentation.dpl(attributes) != rpl
-                || !Segmentation.isWritableData(attributes)) {
+        if ((selector & 3) != rpl || Segmentation.dpl(attributes) != rpl || !Segmentation.isWritableData(attributes)) {
             throw cpu.fault(Vector.GENERAL_PROTECTION, Segmentation.error(selector, 0));
         }
         if ((attributes & Segmentation.PRESENT) == 0) {

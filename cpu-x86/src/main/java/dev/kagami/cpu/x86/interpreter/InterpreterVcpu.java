@@ -77,8 +77,7 @@ final class InterpreterVcpu implements Vcpu {
                     step();
                 } else if (cpu.interruptShadow) {
                     // Whatever is pending waits for one more instruction.
-                    cpu.interruptShadow = false;
-                    execute(builder.buildStep(), false);
+                    step();
                 } else {
                     runBlocks();
                 }
@@ -236,25 +235,19 @@ final class InterpreterVcpu implements Vcpu {
         if (trace != null) {
             print(trace, block);
         }
-        execute(block, true);
-    }
-
-    private void execute(Block block, boolean debug) {
         int i = 0;
         try {
-            cpu.linkFrom = null;
             for (i = 0; i < block.ops.length; i++) {
                 block.ops[i].execute(cpu);
             }
             cpu.retired += block.instructions;
-            cpu.linkFrom = null;
-            if (debug) {
-                block = null;
-                Debug.afterInstruction(cpu);
-            }
+            // From here on the instruction pointer is that of the next instruction.
+            block = null;
+            Debug.afterInstruction(cpu);
         } catch (Fault fault) {
-            leave(block, block == null ? 0 : i, fault);
+            leave(block, i, fault);
         }
+        cpu.linkFrom = null;
     }
 
     /** Leaves a block at an instruction that did not complete. */

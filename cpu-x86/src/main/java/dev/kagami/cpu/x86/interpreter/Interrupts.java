@@ -103,8 +103,7 @@ final class Interrupts {
     }
 
     private static boolean makesDoubleFault(int first, int second) {
-        return isContributory(first) && isContributory(second)
-                || first == Vector.PAGE_FAULT && isSerious(second);
+        return isContributory(first) && isContributory(second) || first == Vector.PAGE_FAULT && isSerious(second);
     }
 
     // ---------------------------------------------------------------- delivery
@@ -324,15 +323,14 @@ final class Interrupts {
         }
         long gate = Segmentation.readTable(cpu, cpu.idtBase + vector * 8L, 8);
         int type = (int) (gate >>> 40) & TYPE_MASK;
-        boolean known =
-                switch (type) {
-                    case Segmentation.TYPE_TASK_GATE,
-                            Segmentation.TYPE_INTERRUPT_GATE16,
-                            Segmentation.TYPE_TRAP_GATE16,
-                            Segmentation.TYPE_INTERRUPT_GATE,
-                            Segmentation.TYPE_TRAP_GATE -> true;
-                    default -> false;
-                };
+        boolean known = switch (type) {
+            case Segmentation.TYPE_TASK_GATE,
+                    Segmentation.TYPE_INTERRUPT_GATE16,
+                    Segmentation.TYPE_TRAP_GATE16,
+                    Segmentation.TYPE_INTERRUPT_GATE,
+                    Segmentation.TYPE_TRAP_GATE -> true;
+            default -> false;
+        };
         if (!known) {
             throw cpu.fault(Vector.GENERAL_PROTECTION, idtError);
         }
@@ -369,9 +367,8 @@ final class Interrupts {
             // Checked before the stack is written, so that nothing has changed.
             throw cpu.fault(Vector.GENERAL_PROTECTION, external);
         }
-        OtherStack stack = newCpl == cpu.cpl
-                ? OtherStack.same(cpu, external)
-                : OtherStack.ofTask(cpu, newCpl, external);
+        OtherStack stack =
+                newCpl == cpu.cpl ? OtherStack.same(cpu, external) : OtherStack.ofTask(cpu, newCpl, external);
         if (from8086) {
             stack.push(size, cpu.selector[Cpu.GS]);
             stack.push(size, cpu.selector[Cpu.FS]);

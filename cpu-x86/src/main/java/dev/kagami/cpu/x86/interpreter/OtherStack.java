@@ -65,9 +65,7 @@ final class OtherStack {
         int error = Segmentation.error(selector, external);
         long descriptor = Segmentation.readDescriptor(cpu, selector, Vector.INVALID_TSS, external);
         int attributes = Segmentation.attributes(descriptor);
-        if ((selector & 3) != cpl
-                || Segmentation.dpl(attributes) != cpl
-                || !Segmentation.isWritableData(attributes)) {
+        if ((selector & 3) != cpl || Segmentation.dpl(attributes) != cpl || !Segmentation.isWritableData(attributes)) {
             throw cpu.fault(Vector.INVALID_TSS, error);
         }
         if ((attributes & Segmentation.PRESENT) == 0) {

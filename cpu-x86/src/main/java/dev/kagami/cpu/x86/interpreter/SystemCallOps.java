@@ -104,8 +104,7 @@ final class SystemCallOps {
             int selector = (int) cpu.msrs.sysenterCs & 0xFFFC;
             cpu.r[Cpu.RSP] = cpu.msrs.sysenterEsp & mask;
             cpu.r[Cpu.RIP] = cpu.msrs.sysenterEip & mask;
-            Segmentation.setFlat(
-                    cpu, Cpu.CS, selector, longMode ? Segmentation.FLAT_CODE64 : Segmentation.FLAT_CODE32);
+            Segmentation.setFlat(cpu, Cpu.CS, selector, longMode ? Segmentation.FLAT_CODE64 : Segmentation.FLAT_CODE32);
             Segmentation.setFlat(cpu, Cpu.SS, selector + 8 & 0xFFFF, Segmentation.FLAT_DATA);
             cpu.cpl = 0;
             SystemFlags.write(cpu, 0, Cpu.VM | Cpu.IF | Cpu.RF);

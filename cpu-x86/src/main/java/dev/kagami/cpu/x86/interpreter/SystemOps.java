@@ -167,14 +167,13 @@ final class SystemOps {
         @Override
         void execute(Cpu cpu) {
             requireSupervisor(cpu);
-            long value =
-                    switch (control) {
-                        case 0 -> cpu.cr0;
-                        case 2 -> cpu.cr2;
-                        case 3 -> cpu.cr3;
-                        case 4 -> cpu.cr4;
-                        default -> ControlRegisters.readCr8(cpu);
-                    };
+            long value = switch (control) {
+                case 0 -> cpu.cr0;
+                case 2 -> cpu.cr2;
+                case 3 -> cpu.cr3;
+                case 4 -> cpu.cr4;
+                default -> ControlRegisters.readCr8(cpu);
+            };
             cpu.r[register] = value & mask;
         }
     }
@@ -258,12 +257,11 @@ final class SystemOps {
             if (number >= 6 && value >>> 32 != 0) {
                 throw cpu.generalProtection();
             }
-            cpu.dr[number] =
-                    switch (number) {
-                        case 6 -> value & Debug.DR6_WRITABLE | Debug.DR6_ONES;
-                        case 7 -> value & Debug.DR7_WRITABLE | Debug.DR7_ONES;
-                        default -> value;
-                    };
+            cpu.dr[number] = switch (number) {
+                case 6 -> value & Debug.DR6_WRITABLE | Debug.DR6_ONES;
+                case 7 -> value & Debug.DR7_WRITABLE | Debug.DR7_ONES;
+                default -> value;
+            };
             if (number != 6) {
                 // Pages with watched data must leave the TLB.
                 cpu.mmu.flushAll();

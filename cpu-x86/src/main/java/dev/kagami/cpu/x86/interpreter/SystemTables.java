@@ -97,12 +97,11 @@ final class SystemTables {
                 requireSegmentation(cpu);
             }
             checkUserMode(cpu);
-            long value =
-                    switch (what) {
-                        case LOCAL_TABLE -> cpu.selector[Cpu.LDTR];
-                        case TASK -> cpu.selector[Cpu.TR];
-                        default -> cpu.cr0;
-                    };
+            long value = switch (what) {
+                case LOCAL_TABLE -> cpu.selector[Cpu.LDTR];
+                case TASK -> cpu.selector[Cpu.TR];
+                default -> cpu.cr0;
+            };
             if (operand != null) {
                 cpu.writeShort(operand.address(cpu), (int) value);
             } else {
@@ -265,8 +264,7 @@ final class SystemTables {
             long descriptor = readSystemDescriptor(cpu, selector);
             int attributes = Segmentation.attributes(descriptor);
             long base = Segmentation.base(descriptor) | cpu.high << 32;
-            boolean rightType =
-                    (attributes & (Segmentation.TYPE | Segmentation.S)) == Segmentation.TYPE_LDT;
+            boolean rightType = (attributes & (Segmentation.TYPE | Segmentation.S)) == Segmentation.TYPE_LDT;
             checkSystemDescriptor(cpu, selector, rightType, attributes, base);
             cpu.selector[Cpu.LDTR] = selector;
             cpu.ldtBase = base;
@@ -306,8 +304,7 @@ final class SystemTables {
             int attributes = Segmentation.attributes(descriptor);
             long base = Segmentation.base(descriptor) | cpu.high << 32;
             int type = attributes & (Segmentation.TYPE | Segmentation.S);
-            boolean rightType =
-                    type == Segmentation.TYPE_TSS || type == Segmentation.TYPE_TSS16 && !cpu.longMode();
+            boolean rightType = type == Segmentation.TYPE_TSS || type == Segmentation.TYPE_TSS16 && !cpu.longMode();
             checkSystemDescriptor(cpu, selector, rightType, attributes, base);
             descriptor |= Segmentation.DESCRIPTOR_BUSY;
             Segmentation.writeTable(cpu, Segmentation.descriptorAddress(cpu, selector, 8) + 5, 1, descriptor >>> 40);

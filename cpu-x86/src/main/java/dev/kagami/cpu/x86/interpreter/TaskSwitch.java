@@ -301,7 +301,9 @@ final class TaskSwitch {
         int ss = cpu.selector[Cpu.SS];
         long stack = taskSegment(cpu, ss, external);
         attributes = Segmentation.attributes(stack);
-        if ((ss & 3) != cpu.cpl || Segmentation.dpl(attributes) != cpu.cpl || !Segmentation.isWritableData(attributes)) {
+        if ((ss & 3) != cpu.cpl
+                || Segmentation.dpl(attributes) != cpu.cpl
+                || !Segmentation.isWritableData(attributes)) {
             throw cpu.fault(Vector.INVALID_TSS, Segmentation.error(ss, external));
         }
         if ((attributes & Segmentation.PRESENT) == 0) {

@@ -84,8 +84,7 @@ final class TestMachine implements AutoCloseable {
      */
     TestMachine(long size) {
         memory = GuestMemory.allocate(size);
-        InterpreterProcessors processors =
-                new InterpreterProcessors(new ProcessorConfig(1, null), memory, bus, timers);
+        InterpreterProcessors processors = new InterpreterProcessors(new ProcessorConfig(1, null), memory, bus, timers);
         cpu = processors.cpu(0);
         vcpu = processors.vcpus().getFirst();
         builder = new BlockBuilder(cpu);
@@ -184,8 +183,12 @@ final class TestMachine implements AutoCloseable {
     /** Sets the privilege level to 3 with flat user segments, 64-bit or 32-bit code by the current mode. */
     void userMode() {
         boolean wide = cpu.mode == 64;
-        segment(Cpu.CS, wide ? USER_CODE : USER_CODE32, 0, 0xFFFF_FFFFL, (wide ? ATTR_CODE64 : ATTR_CODE32)
-                | ATTR_DPL3);
+        segment(
+                Cpu.CS,
+                wide ? USER_CODE : USER_CODE32,
+                0,
+                0xFFFF_FFFFL,
+                (wide ? ATTR_CODE64 : ATTR_CODE32) | ATTR_DPL3);
         data(USER_DATA, ATTR_DATA32 | ATTR_DPL3);
         cpu.cpl = 3;
         cpu.updateMode();
@@ -280,7 +283,10 @@ final class TestMachine implements AutoCloseable {
      * @param stack interrupt stack table index in long mode
      */
     void gate(int vector, int selector, long offset, int access, int stack) {
-        long low = offset & 0xFFFF | (long) selector << 16 | (long) stack << 32 | (long) access << 40
+        long low = offset & 0xFFFF
+                | (long) selector << 16
+                | (long) stack << 32
+                | (long) access << 40
                 | (offset & 0xFFFF_0000L) << 32;
         if (cpu.longMode()) {
             memory.writeLong(IDT + vector * 16L, low);
