@@ -8,5 +8,4 @@ module dev.kagami.platform {
     exports dev.kagami.platform.acpi;
     exports dev.kagami.platform.bus;
     exports dev.kagami.platform.device;
-    exports dev.kagami.platform.pci;
 }

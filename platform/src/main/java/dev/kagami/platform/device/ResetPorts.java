@@ -5,8 +5,7 @@ import dev.kagami.platform.bus.PortDevice;
 
 /**
  * The two ports of a PC chip set that reset it: port 0x92 (system control port A) and port 0xCF9 (reset control register
- * of the 82371 and its successors). Every access is one byte. The second lies among the ports of the PCI bridge, which
- * passes bytes on, so other ports around it come here too; nobody answers them.
+ * of the 82371 and its successors). Every access is one byte.
  */
 public final class ResetPorts implements PortDevice, Device {
     /** System control port A. */
@@ -44,11 +43,7 @@ public final class ResetPorts implements PortDevice, Device {
 
     @Override
     public synchronized int read(int port, int size) {
-        return switch (port) {
-            case RESET_PORT -> resetControl;
-            case CONTROL_A_PORT -> controlA;
-            default -> -1;
-        };
+        return port == RESET_PORT ? resetControl : controlA;
     }
 
     @Override
@@ -60,7 +55,7 @@ public final class ResetPorts implements PortDevice, Device {
             if (rises) {
                 resetLine.run();
             }
-        } else if (port == CONTROL_A_PORT) {
+        } else {
             boolean rises = (value & ~controlA & CONTROL_A_RESET) != 0;
             controlA = value & (CONTROL_A_RESET | CONTROL_A_ADDRESS_20);
             if (rises) {

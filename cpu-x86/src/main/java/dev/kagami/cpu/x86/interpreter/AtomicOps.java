@@ -62,8 +62,7 @@ final class AtomicOps {
             if (accumulator == old) {
                 Operands.setRegister(cpu, d, size, highD, Operands.register(cpu, s, size, highS));
             } else {
-                // The destination is written back, so a 32-bit one loses its upper half.
-                Operands.setRegister(cpu, d, size, highD, old);
+                // A 32-bit destination that stays keeps its upper half too, as Intel processors have it.
                 Operands.setRegister(cpu, Cpu.RAX, size, false, old);
             }
             Operands.compare(cpu, size, accumulator, old);

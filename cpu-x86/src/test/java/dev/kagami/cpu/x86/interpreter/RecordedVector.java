@@ -17,9 +17,67 @@ final class RecordedVector {
     int undefinedStatus;
     int undefinedRegisters;
 
+    /** Seed of {@link RandomState} that the input was made from, in hexadecimal, or an empty string. */
+    private String seed = "";
+
+    /** Makes the input from a seed. */
+    void randomInput(long inputSeed) {
+        RandomState.fill(input, inputSeed);
+        seed = Long.toHexString(inputSeed);
+    }
+
+    /** {@return the line that {@link #parse} reads back; the input must come from {@link #randomInput}} */
+    String format() {
+        StringBuilder line = new StringBuilder(form)
+                .append(' ')
+                .append(HexFormat.of().formatHex(code))
+                .append(" rs=")
+                .append(seed)
+                .append(" >");
+        for (int i = 0; i < 16; i++) {
+            field(line, MachineState.GPR_NAMES[i], output.gpr[i], input.gpr[i]);
+        }
+        field(line, "fl", output.flags & MachineState.FLAGS, input.flags & MachineState.FLAGS);
+        for (int i = 0; i < 16; i++) {
+            if (output.xmmLow[i] != input.xmmLow[i] || output.xmmHigh[i] != input.xmmHigh[i]) {
+                line.append(" x%d=%016x%016x".formatted(i, output.xmmHigh[i], output.xmmLow[i]));
+            }
+        }
+        field(line, "mxcsr", output.mxcsr, input.mxcsr);
+        field(line, "fcw", output.control, input.control);
+        field(line, "fsw", output.status, input.status);
+        field(line, "ftw", output.tag, input.tag);
+        for (int i = 0; i < 8; i++) {
+            if (output.significand[i] != input.significand[i] || output.signExponent[i] != input.signExponent[i]) {
+                line.append(" st%d=%04x%016x".formatted(i, output.signExponent[i], output.significand[i]));
+            }
+        }
+        for (int i = 0; i < MachineState.DATA_SIZE; i++) {
+            if (output.data[i] != input.data[i]) {
+                int end = i + 1;
+                while (end < MachineState.DATA_SIZE && output.data[end] != input.data[end]) {
+                    end++;
+                }
+                line.append(" m%x=%s".formatted(i, HexFormat.of().formatHex(output.data, i, end)));
+                i = end;
+            }
+        }
+        field(line, "uf", undefinedFlags, 0);
+        field(line, "uw", undefinedStatus, 0);
+        field(line, "ud", undefinedRegisters, 0);
+        return line.toString();
+    }
+
+    private static void field(StringBuilder line, String name, long value, long unless) {
+        if (value != unless) {
+            line.append(' ').append(name).append('=').append(Long.toHexString(value));
+        }
+    }
+
     /** Replaces this vector by the one of a line. */
     void parse(String line) {
         input.reset();
+        seed = "";
         undefinedFlags = 0;
         undefinedStatus = 0;
         undefinedRegisters = 0;
@@ -41,6 +99,10 @@ final class RecordedVector {
 
     private void field(MachineState state, String name, String value) {
         switch (name) {
+            case "rs" -> {
+                RandomState.fill(state, Long.parseUnsignedLong(value, 16));
+                seed = value;
+            }
             case "fl" -> state.flags = Integer.parseInt(value, 16);
             case "mxcsr" -> state.mxcsr = Integer.parseInt(value, 16);
             case "fcw" -> state.control = Integer.parseInt(value, 16);
@@ -88,23 +150,22 @@ final class RecordedVector {
         throw new IllegalArgumentException("no field of a vector: " + name);
     }
 
-    /** {@return the tag, or an empty string} */
-    String tag() {
-        int mark = form.indexOf('!');
-        return mark < 0 ? "" : form.substring(mark + 1);
-    }
-
     /**
      * Runs the vector and compares.
      *
      * @param machine what to run it on
      * @param scratch state to use
+     * @param blocks whether to run it through blocks rather than one instruction at a time
      * @return the difference, or an empty string when it passed
      */
-    String check(SnippetMachine machine, MachineState scratch) {
+    String check(SnippetMachine machine, MachineState scratch, boolean blocks) {
         scratch.copyFrom(input);
         try {
-            machine.run(scratch, code);
+            if (blocks) {
+                machine.runBlocks(scratch, code);
+            } else {
+                machine.run(scratch, code);
+            }
         } catch (RuntimeException e) {
             return e.toString() + (e.getStackTrace().length > 0 ? " at " + e.getStackTrace()[0] : "");
         }

@@ -6,10 +6,11 @@ import dev.kagami.cpu.Timers;
 import dev.kagami.cpu.x86.decode.Decoder;
 import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.memory.GuestMemory;
+import java.util.Arrays;
 
 /**
- * Runs a few instructions in 64-bit mode at privilege level 3, one at a time and without blocks: what is under test are
- * the decoder and the instructions, not the run loop.
+ * Runs a few instructions in 64-bit mode at privilege level 3: one at a time, or through blocks as the run loop does it. What
+ * is under test are the decoder and the instructions, not the run loop.
  */
 final class SnippetMachine implements AutoCloseable {
     /** Instructions after which a snippet is taken to hang. */
@@ -24,6 +25,7 @@ final class SnippetMachine implements AutoCloseable {
     final Cpu cpu;
     private final Decoder decoder = new Decoder();
     private final Instruction instruction = new Instruction();
+    private final BlockBuilder builder;
 
     SnippetMachine() {
         cpu = new InterpreterProcessors(new ProcessorConfig(1, null), memory, new NoBus(), new NoTimers()).cpu(0);
@@ -54,6 +56,7 @@ final class SnippetMachine implements AutoCloseable {
             cpu.selector[segment] = segment == Cpu.CS ? 0x33 : 0x2B;
         }
         cpu.updateMode();
+        builder = new BlockBuilder(cpu);
     }
 
     /**
@@ -79,6 +82,74 @@ final class SnippetMachine implements AutoCloseable {
             }
         }
         store(state);
+    }
+
+    /**
+     * Does the same as {@link #run}, but through blocks as the run loop has them.
+     *
+     * @param state the state to begin with; replaced by the state it ends with
+     * @param code the instructions; jumps must lead to the start of instructions
+     */
+    void runBlocks(MachineState state, byte[] code) {
+        load(state);
+        byte[] withEnd = Arrays.copyOf(code, code.length + 2);
+        withEnd[code.length] = 0x0F;
+        withEnd[code.length + 1] = 0x0B; // UD2 ends it
+        memory.write(CODE_PHYSICAL, withEnd);
+        cpu.code.dropWritten();
+        cpu.clear(Cpu.EVENT_CODE_WRITTEN);
+        long[] r = cpu.r;
+        r[Cpu.RIP] = MachineState.CODE;
+        state.exception = -1;
+        state.errorCode = -1;
+        cpu.next = null;
+        cpu.linkFrom = null;
+        for (int i = 0; i < MAX_INSTRUCTIONS; i++) {
+            if (!block(state, code.length)) {
+                break;
+            }
+        }
+        store(state);
+    }
+
+    private boolean block(MachineState state, int end) {
+        Op[] ops = new Op[0];
+        int i = 0;
+        try {
+            Block block = cpu.next;
+            if (block == null) {
+                block = cpu.code.find(cpu.codeAddress(), cpu.codeMode);
+            }
+            if (block == null) {
+                block = builder.build(cpu.codeAddress());
+            }
+            BranchOp.Link from = cpu.linkFrom;
+            if (from != null) {
+                cpu.linkFrom = null;
+                from.set(cpu, block);
+            }
+            cpu.next = null;
+            ops = block.ops;
+            for (i = 0; i < ops.length; i++) {
+                ops[i].execute(cpu);
+            }
+            return true;
+        } catch (Fault fault) {
+            Op op = ops[i];
+            cpu.r[Cpu.RIP] += op.offset;
+            cpu.next = null;
+            if (fault.vector == Fault.RESTART) {
+                return true;
+            }
+            int position = (int) (cpu.r[Cpu.RIP] - MachineState.CODE);
+            if (fault.vector == Vector.INVALID_OPCODE && position == end) {
+                return false;
+            }
+            state.exception = fault.nonCanonical && op.usesStack() ? Vector.STACK_FAULT : fault.vector;
+            state.errorCode = fault.hasErrorCode ? fault.errorCode : -1;
+            state.faultOffset = position;
+            return false;
+        }
     }
 
     private boolean step(MachineState state, byte[] code, int position) {

@@ -30,17 +30,17 @@ final class VectorFileRunner {
     private final MachineState scratch = new MachineState();
     private final RecordedVector vector = new RecordedVector();
     private final Map<String, Count> counts = new TreeMap<>();
-    private final boolean skipTagged;
+    private final boolean blocks;
 
     /**
      * Creates a runner.
      *
      * @param machine what to run vectors on
-     * @param skipTagged whether to leave vectors out that are tagged as special
+     * @param blocks whether to run them through blocks rather than one instruction at a time
      */
-    VectorFileRunner(SnippetMachine machine, boolean skipTagged) {
+    VectorFileRunner(SnippetMachine machine, boolean blocks) {
         this.machine = machine;
-        this.skipTagged = skipTagged;
+        this.blocks = blocks;
     }
 
     /** Runs every line of a compressed file. */
@@ -57,10 +57,7 @@ final class VectorFileRunner {
 
     private void run(String line) {
         vector.parse(line);
-        if (skipTagged && !vector.tag().isEmpty()) {
-            return;
-        }
-        String difference = vector.check(machine, scratch);
+        String difference = vector.check(machine, scratch, blocks);
         Count count = counts.computeIfAbsent(vector.form, form -> new Count());
         if (difference.isEmpty()) {
             count.passed++;
