@@ -8,4 +8,5 @@ module dev.kagami.platform {
     exports dev.kagami.platform.acpi;
     exports dev.kagami.platform.bus;
     exports dev.kagami.platform.device;
+    exports dev.kagami.platform.pci;
 }

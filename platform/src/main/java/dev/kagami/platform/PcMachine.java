@@ -7,6 +7,7 @@ import dev.kagami.memory.GuestMemory;
 import dev.kagami.memory.MemoryRegion;
 import dev.kagami.platform.acpi.AcpiTable;
 import dev.kagami.platform.acpi.AcpiTables;
+import dev.kagami.platform.acpi.PciTables;
 import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.GatedLine;
 import dev.kagami.platform.bus.InterruptLine;
@@ -24,6 +25,8 @@ import dev.kagami.platform.device.PostCode;
 import dev.kagami.platform.device.ResetPorts;
 import dev.kagami.platform.device.TestDevice;
 import dev.kagami.platform.device.Uart16550;
+import dev.kagami.platform.pci.PciHost;
+import dev.kagami.platform.pci.PciLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
@@ -64,6 +67,7 @@ public final class PcMachine implements AutoCloseable {
     private final InterruptRouter router;
     private final Uart16550 uart;
     private final AcpiPm powerManagement;
+    private final PciHost pci;
     private volatile @Nullable Processors processors;
 
     /**
@@ -104,7 +108,7 @@ public final class PcMachine implements AutoCloseable {
         powerManagement =
                 attach(new AcpiPm(timers, router.source(AcpiPm.SCI), 32, () -> raise(new MachineEvent.PowerOff())));
         bus.addPorts(AcpiPm.PORT, AcpiPm.PORTS, 4, powerManagement);
-        addResets();
+        pci = addPci(addResets());
         bus.addPorts(PostCode.PORT, 1, 1, attach(new PostCode()));
         config.debugExitPort()
                 .ifPresent(port -> bus.addPorts(
@@ -136,14 +140,21 @@ public final class PcMachine implements AutoCloseable {
         bus.addMmio(Hpet.ADDRESS, Hpet.SIZE, 8, hpet);
     }
 
-    private void addResets() {
+    private PciHost addPci(ResetPorts resetPorts) {
+        PciLayout layout = PciLayout.around(memory);
+        describe(PciTables.bridge(layout));
+        describe(PciTables.configurationSpace());
+        return attach(new PciHost(bus, router, layout, resetPorts));
+    }
+
+    private ResetPorts addResets() {
         Runnable resetLine = () -> raise(new MachineEvent.Reset());
         KeyboardController keyboard = attach(new KeyboardController(resetLine));
         bus.addPorts(KeyboardController.DATA_PORT, 1, 1, keyboard);
         bus.addPorts(KeyboardController.COMMAND_PORT, 1, 1, keyboard);
         ResetPorts resetPorts = attach(new ResetPorts(resetLine));
         bus.addPorts(ResetPorts.CONTROL_A_PORT, 1, 1, resetPorts);
-        bus.addPorts(ResetPorts.RESET_PORT, 1, 1, resetPorts);
+        return resetPorts;
     }
 
     /**
@@ -195,6 +206,11 @@ public final class PcMachine implements AutoCloseable {
         return router;
     }
 
+    /** {@return the PCI bus} */
+    public PciHost pci() {
+        return pci;
+    }
+
     /** {@return the serial port COM1} */
     public Uart16550 uart() {
         return uart;
@@ -231,6 +247,8 @@ public final class PcMachine implements AutoCloseable {
                 EXTENDED_BIOS_DATA, GuestMemory.VIDEO_START - EXTENDED_BIOS_DATA, MemoryRegion.Type.RESERVED));
         map.add(new MemoryRegion(AcpiTables.ADDRESS, AcpiTables.MAX_SIZE, MemoryRegion.Type.RESERVED));
         map.add(new MemoryRegion(FIRST_MEGABYTE, memory.lowSize() - FIRST_MEGABYTE, MemoryRegion.Type.USABLE));
+        map.add(new MemoryRegion(
+                PciLayout.CONFIGURATION_START, PciLayout.CONFIGURATION_SIZE, MemoryRegion.Type.RESERVED));
         if (memory.highSize() > 0) {
             map.add(new MemoryRegion(GuestMemory.HIGH_START, memory.highSize(), MemoryRegion.Type.USABLE));
         }

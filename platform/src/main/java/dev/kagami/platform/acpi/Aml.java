@@ -30,6 +30,18 @@ public final class Aml {
     private static final int RESOURCE_END = 0x79;
     private static final int RESOURCE_MEMORY_FIXED = 0x86;
     private static final int RESOURCE_MEMORY_FIXED_LENGTH = 9;
+    private static final int RESOURCE_WORD_SPACE = 0x88;
+    private static final int RESOURCE_DWORD_SPACE = 0x87;
+    private static final int RESOURCE_QWORD_SPACE = 0x8A;
+    private static final int RESOURCE_EXTENDED_IRQ = 0x89;
+    private static final int SPACE_MEMORY = 0;
+    private static final int SPACE_BUS = 2;
+    /** Passed on to children, both ends fixed (ACPI 6.5, 6.4.3.5). */
+    private static final int SPACE_PRODUCER_FIXED = 0x0C;
+
+    private static final int SPACE_READ_WRITE = 1;
+    /** Consumed by this device, level-triggered, active low, shared (ACPI 6.5, 6.4.3.6). */
+    private static final int EXTENDED_IRQ_PCI = 0x0D;
 
     private Aml() {}
 
@@ -244,6 +256,57 @@ public final class Aml {
     public static byte[] memory(long start, long size, boolean writable) {
         byte[] head = {(byte) RESOURCE_MEMORY_FIXED, RESOURCE_MEMORY_FIXED_LENGTH, 0, (byte) (writable ? 1 : 0)};
         return concat(head, littleEndian(start, 4), littleEndian(size, 4));
+    }
+
+    /**
+     * Describes a window of memory addresses that a bridge passes on to the devices behind it.
+     *
+     * @param start first address
+     * @param size bytes
+     * @return the descriptor, of 64 bits if the window needs them
+     */
+    public static byte[] memoryWindow(long start, long size) {
+        boolean wide = start + size > 1L << 32;
+        return addressSpace(
+                wide ? RESOURCE_QWORD_SPACE : RESOURCE_DWORD_SPACE,
+                wide ? 8 : 4,
+                SPACE_MEMORY,
+                SPACE_READ_WRITE,
+                start,
+                size);
+    }
+
+    /**
+     * Describes the bus numbers behind a bridge.
+     *
+     * @param first first number
+     * @param count how many
+     * @return the descriptor
+     */
+    public static byte[] busNumbers(int first, int count) {
+        return addressSpace(RESOURCE_WORD_SPACE, 2, SPACE_BUS, 0, first, count);
+    }
+
+    private static byte[] addressSpace(int descriptor, int width, int space, int flags, long start, long size) {
+        byte[] head = {(byte) descriptor, (byte) (3 + 5 * width), 0, (byte) space, SPACE_PRODUCER_FIXED, (byte) flags};
+        return concat(
+                head,
+                littleEndian(0, width),
+                littleEndian(start, width),
+                littleEndian(start + size - 1, width),
+                littleEndian(0, width),
+                littleEndian(size, width));
+    }
+
+    /**
+     * Describes an interrupt as PCI's are: level-triggered, active low, shared.
+     *
+     * @param line its number, as the router numbers lines
+     * @return the descriptor
+     */
+    public static byte[] sharedInterrupt(int line) {
+        byte[] head = {(byte) RESOURCE_EXTENDED_IRQ, 6, 0, EXTENDED_IRQ_PCI, 1};
+        return concat(head, littleEndian(line, 4));
     }
 
     /**

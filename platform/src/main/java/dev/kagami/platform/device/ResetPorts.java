@@ -5,7 +5,8 @@ import dev.kagami.platform.bus.PortDevice;
 
 /**
  * The two ports of a PC chip set that reset it: port 0x92 (system control port A) and port 0xCF9 (reset control register
- * of the 82371 and its successors). Every access is one byte.
+ * of the 82371 and its successors). Every access is one byte. The second lies among the ports of the PCI bridge, which
+ * passes bytes on, so other ports around it come here too; nobody answers them.
  */
 public final class ResetPorts implements PortDevice, Device {
     /** System control port A. */
@@ -43,7 +44,11 @@ public final class ResetPorts implements PortDevice, Device {
 
     @Override
     public synchronized int read(int port, int size) {
-        return port == RESET_PORT ? resetControl : controlA;
+        return switch (port) {
+            case RESET_PORT -> resetControl;
+            case CONTROL_A_PORT -> controlA;
+            default -> -1;
+        };
     }
 
     @Override
@@ -55,7 +60,7 @@ public final class ResetPorts implements PortDevice, Device {
             if (rises) {
                 resetLine.run();
             }
-        } else {
+        } else if (port == CONTROL_A_PORT) {
             boolean rises = (value & ~controlA & CONTROL_A_RESET) != 0;
             controlA = value & (CONTROL_A_RESET | CONTROL_A_ADDRESS_20);
             if (rises) {

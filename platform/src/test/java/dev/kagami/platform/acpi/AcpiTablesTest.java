@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kagami.platform.pci.PciLayout;
 import java.io.File;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -154,7 +155,10 @@ class AcpiTablesTest {
                 Stream.of(System.getenv("PATH").split(File.pathSeparator))
                         .anyMatch(folder -> Files.isExecutable(Path.of(folder, "iasl"))),
                 "iasl isn't installed");
-        for (Map.Entry<String, ByteBuffer> table : walk(tables(2, true)).entrySet()) {
+        PciLayout layout = new PciLayout(0xC000_0000L, 0x2000_0000L, 1L << 34, 1L << 34);
+        AcpiTables tables = AcpiTables.build(new AcpiTables.Content(
+                2, true, List.of(PciTables.bridge(layout)), List.of(PciTables.configurationSpace())));
+        for (Map.Entry<String, ByteBuffer> table : walk(tables).entrySet()) {
             String name = table.getKey().toLowerCase(java.util.Locale.ROOT);
             Files.write(directory.resolve(name + ".aml"), table.getValue().array());
             String said = run(directory, "iasl", "-d", name + ".aml");
@@ -164,6 +168,11 @@ class AcpiTablesTest {
         assertThat(source)
                 .contains("PNP0501", "PNP0B00", "PNP0103", "ACPI0007", "Name (\\_S5")
                 .contains("0x03F8,             // Range Minimum");
+        assertThat(source)
+                .contains("PNP0A03", "WordBusNumber", "DWordMemory", "QWordMemory", "_PRT")
+                .contains("0xC0000000,", "0xDFFFFFFF,", "0x0000000400000000,", "0x00000007FFFFFFFF,")
+                .contains("0xE0000000,         // Address Base");
+        assertThat(Files.readString(directory.resolve("mcfg.dsl"))).contains("Base Address : 00000000E0000000");
         assertThat(run(directory, "iasl", "-p", "again", "dsdt.dsl")).contains("0 Errors", "0 Warnings");
     }
 

@@ -83,6 +83,9 @@ final class Cpuid {
             | 1 << 29 // ARCH_CAPABILITIES
             | 1 << 31; // SSBD
 
+    /** Leaf 7, subleaf 2, EDX: BHI_CTRL, so that a kernel need not clear branch history by software at every call. */
+    private static final int STRUCTURED_2_EDX = 1 << 4;
+
     // Leaf 0x80000001.
     private static final int EXTENDED_ECX = 1 // LAHF in 64-bit mode
             | 1 << 5 // LZCNT
@@ -149,18 +152,20 @@ final class Cpuid {
             case 4 -> cache(cpu, subleaf);
             // Thermal: ARAT, the APIC timer never stops.
             case 6 -> set(cpu, 1 << 2, 0, 0, 0);
-            case 7 ->
-                set(
-                        cpu,
-                        0,
-                        subleaf == 0 ? STRUCTURED_EBX : 0,
-                        subleaf == 0 ? STRUCTURED_ECX : 0,
-                        subleaf == 0 ? STRUCTURED_EDX : 0);
+            case 7 -> structured(cpu, subleaf);
             case 0xB -> topology(cpu, subleaf);
             case 0xD -> extendedState(cpu, subleaf);
             // TSC = crystal * EBX / EAX.
             case 0x15 -> set(cpu, 1, 1, TSC_KILOHERTZ * 1000, 0);
             case 0x16 -> set(cpu, 1000, 1000, 100, 0);
+            default -> set(cpu, 0, 0, 0, 0);
+        }
+    }
+
+    private static void structured(Cpu cpu, int subleaf) {
+        switch (subleaf) {
+            case 0 -> set(cpu, 2, STRUCTURED_EBX, STRUCTURED_ECX, STRUCTURED_EDX);
+            case 2 -> set(cpu, 0, 0, 0, STRUCTURED_2_EDX);
             default -> set(cpu, 0, 0, 0, 0);
         }
     }

@@ -189,8 +189,8 @@ final class Msrs {
             case TSC -> cpu.setTimeStampCounter(value);
             case APIC_BASE -> require(cpu.apic.setBaseRegister(value));
             case SPEC_CTRL -> {
-                // IBRS, STIBP and SSBD; there is no speculation for them to restrict.
-                require((value & ~7L) == 0);
+                // IBRS, STIBP, SSBD and BHI_DIS_S; there is no speculation for them to restrict.
+                require((value & ~0x407L) == 0);
                 speculationControl = value;
             }
             case PRED_CMD -> require((value & ~1L) == 0);

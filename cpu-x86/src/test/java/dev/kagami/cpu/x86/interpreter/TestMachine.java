@@ -234,6 +234,8 @@ final class TestMachine implements AutoCloseable {
         descriptor(KERNEL_CODE16, 0, 0xFFFF, ATTR_CODE16);
         descriptor(KERNEL_DATA16, 0, 0xFFFF, ATTR_DATA16);
         descriptor(TASK, TSS, 0x67, ATTR_TSS | 2);
+        // The I/O permission map begins behind the end: no port is allowed.
+        memory.writeShort(TSS + 0x66, 0x68);
         cpu.selector[Cpu.TR] = TASK;
         cpu.trBase = TSS;
         cpu.limit[Cpu.TR] = 0x67;
@@ -353,6 +355,8 @@ final class TestMachine implements AutoCloseable {
      * @return why it stopped
      */
     ExitReason runDelivering() {
+        cpu.halted = false;
+        cpu.clear(Cpu.EVENT_HALT);
         return vcpu.run();
     }
 
