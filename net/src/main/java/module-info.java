@@ -1,0 +1,7 @@
+/** Networks for virtual machines, in process and without privileges: links, switches, capture, NAT. */
+@org.jspecify.annotations.NullMarked
+module dev.kagami.net {
+    requires static org.jspecify;
+
+    exports dev.kagami.net;
+}
