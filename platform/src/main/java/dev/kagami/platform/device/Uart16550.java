@@ -18,6 +18,10 @@ import java.util.Objects;
  * is full. The receiver runs at 115,200 baud whatever divisor the guest sets: a slower line would only make its user
  * wait, a faster one would overrun the guest's terminal.
  *
+ * <p>The host's characters wait until the guest listens: until it enables the received-data interrupt, or looks at the
+ * line status again and again. What is typed, or piped in, while a kernel boots would be lost otherwise whenever its driver
+ * clears the FIFO.
+ *
  * <p>The interrupt output isn't gated by OUT2, as it would be by the glue logic of a PC, for kernels that forget it.
  */
 public final class Uart16550 implements PortDevice, Device, AutoCloseable {
@@ -36,6 +40,9 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
     private static final long CHARACTER_NANOS = 86_806;
     /** The receiver tells of a FIFO below its trigger level after this long without a character (datasheet, 8.4.1). */
     private static final long TIMEOUT_NANOS = 4 * CHARACTER_NANOS;
+
+    /** Looks at the line status in a row after which the guest must be waiting for characters. */
+    private static final int LISTENING_POLLS = 32;
 
     private static final int IER_RECEIVED = 0x01;
     private static final int IER_TRANSMITTER_EMPTY = 0x02;
@@ -110,6 +117,9 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
     /** The line is carrying characters; {@link #paceTimer} tells when they have arrived. */
     private boolean pacing;
 
+    /** Looks at the line status since the last other access, up to {@link #LISTENING_POLLS}, where it stays. */
+    private int polls;
+
     private boolean closed;
 
     /**
@@ -135,8 +145,10 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
         powerOn();
         timeoutTimer.disarm();
         transmitTimer.disarm();
+        // Nobody listens any more; the first one who does starts the line again.
+        paceTimer.disarm();
+        pacing = false;
         update();
-        receive();
     }
 
     private void powerOn() {
@@ -154,6 +166,7 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
         transmitterInterrupt = false;
         timeoutInterrupt = false;
         clearReceiver();
+        polls = 0;
     }
 
     /**
@@ -283,6 +296,9 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
         boolean first = transmitterEmpty;
         transmitterEmpty = false;
         transmitterInterrupt = false;
+        if (polls < LISTENING_POLLS) {
+            polls = 0;
+        }
         if ((modemControl & MCR_LOOPBACK) != 0) {
             push(octet);
         } else {
@@ -315,7 +331,13 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
         if ((value & IER_TRANSMITTER_EMPTY) != 0 && !transmitterEmpty) {
             transmitTimer.arm(timers.nanoTime() + CHARACTER_NANOS);
         }
+        boolean listened = listening();
         interruptEnable = value;
+        if (!listened && listening() && !pacing) {
+            // The first character takes its time on the line: drivers enable the interrupt for a moment to probe for
+            // it.
+            pace(1);
+        }
     }
 
     private void writeFifoControl(int value) {
@@ -325,6 +347,7 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
             timeoutTimer.disarm();
         }
         fifoEnabled = enable;
+        polls = 0;
         trigger = enable ? TRIGGER_LEVELS[value >> 6 & 3] : 1;
         receive();
     }
@@ -371,7 +394,20 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
         return reason | (fifoEnabled ? IIR_FIFO : 0);
     }
 
+    /** Notes a look at the line status; many in a row are a guest that waits for characters without interrupts. */
+    private void polled() {
+        if (polls < LISTENING_POLLS && ++polls == LISTENING_POLLS) {
+            receive();
+        }
+    }
+
+    /** {@return whether the guest takes characters, rather than sets up or probes the port} */
+    private boolean listening() {
+        return (interruptEnable & IER_RECEIVED) != 0 || polls == LISTENING_POLLS;
+    }
+
     private int readLineStatus() {
+        polled();
         int value =
                 (fifoCount > 0 ? LSR_DATA_READY : 0) | lineErrors() | (transmitterEmpty ? LSR_TRANSMITTER_EMPTY : 0);
         if (fifoEnabled) {
@@ -458,7 +494,7 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
 
     /** Lets the line carry what the host has sent, as far as the FIFO has room. */
     private void receive() {
-        if (pacing || queueCount == 0 || closed || (modemControl & MCR_LOOPBACK) != 0) {
+        if (pacing || queueCount == 0 || closed || (modemControl & MCR_LOOPBACK) != 0 || !listening()) {
             return;
         }
         int moved = 0;

@@ -78,6 +78,7 @@ class Uart16550Test extends DeviceContractTest<Uart16550> {
     void reasonsComeInTheOrderOfTheirUrgency() {
         write(BASE + 2, 0x01);
         write(IER, 0x0F);
+        timers.advance(MILLISECOND);
         write(MCR, 0x10);
         receive("a");
         write(MCR, 0x00);
@@ -131,6 +132,7 @@ class Uart16550Test extends DeviceContractTest<Uart16550> {
     void fullFifoInterruptsAtItsTriggerLevel() {
         write(BASE + 2, 0x81);
         write(IER, 0x01);
+        timers.advance(MILLISECOND);
         receive("1234567");
         assertThat(line.asserted()).isFalse();
         receive("8");
@@ -173,6 +175,27 @@ class Uart16550Test extends DeviceContractTest<Uart16550> {
         }
         assertThat(got).hasToString(text);
         assertThat(bursts).isGreaterThan(30);
+    }
+
+    @Test
+    void inputWaitsForAGuestThatListens() {
+        receive("typed early");
+        // What a driver does to find out what the port is, and to set it up.
+        for (int i = 0; i < 3; i++) {
+            write(IER, 0x0F);
+            write(IER, 0x00);
+            write(BASE + 2, 0x07);
+            timers.advance(MILLISECOND);
+            assertThat(read(LSR) & 0x01).isZero();
+            assertThat(read(DATA)).isZero();
+        }
+        write(IER, 0x01);
+        StringBuilder got = new StringBuilder();
+        timers.advance(MILLISECOND);
+        while ((read(LSR) & 1) != 0) {
+            got.append((char) read(DATA));
+        }
+        assertThat(got).hasToString("typed early");
     }
 
     @Test
@@ -271,6 +294,8 @@ class Uart16550Test extends DeviceContractTest<Uart16550> {
     @Test
     void inputStreamFailsAfterClose() throws IOException {
         OutputStream input = uart.input();
+        write(IER, 0x01);
+        timers.advance(MILLISECOND);
         input.write('a');
         assertThat(read(DATA)).isEqualTo('a');
         uart.close();
