@@ -12,8 +12,6 @@ abstract class StringOp extends Op {
     /** Work between two looks at pending events, in elements; a run copied at once counts less. */
     static final int CHECK_INTERVAL = 4096;
 
-    private static final int SINGLE_STEP = 1 << 14;
-
     /** Bytes of an element. */
     final int size;
 
@@ -109,10 +107,9 @@ abstract class StringOp extends Op {
      * @return elements until the look after
      */
     final int pause(Cpu cpu, int work) {
-        if ((cpu.systemFlags & Cpu.TF) != 0) {
-            // A single-step trap follows each element, with the instruction pointer still here.
-            cpu.debugTraps |= SINGLE_STEP;
-            throw cpu.restart();
+        if ((cpu.systemFlags & Cpu.TF) != 0 || cpu.debugTraps != 0) {
+            // Traps follow each element, with the instruction pointer still here (SDM 3B 18.3.1.4).
+            Debug.afterInstruction(cpu);
         }
         if (work > 0) {
             return work;

@@ -189,8 +189,22 @@ class ControlRegisterTest {
         }
         machine.userMode();
         String[] privileged = {
-            "0F 20 C0", "0F 22 C0", "44 0F 20 C0", "0F 06", "0F 01 F0", "0F 01 3F", "0F 21 C0", "0F 23 C0", "0F 30",
-            "0F 32", "0F 08", "0F 09", "F4", "0F 01 14 25 00 00 04 00", "0F 33", "66 0F 38 82 04 25 00 00 04 00"
+            "0F 20 C0",
+            "0F 22 C0",
+            "44 0F 20 C0",
+            "0F 06",
+            "0F 01 F0",
+            "0F 01 3F",
+            "0F 21 C0",
+            "0F 23 C0",
+            "0F 30",
+            "0F 32",
+            "0F 08",
+            "0F 09",
+            "F4",
+            "0F 01 14 25 00 00 04 00",
+            "0F 33",
+            "66 0F 38 82 04 25 00 00 04 00"
         };
         for (String hex : privileged) {
             assertFault(hex, Vector.GENERAL_PROTECTION);

@@ -22,9 +22,7 @@ class DebugTest {
         machine.gate(1, HANDLER);
         // push rax; mov rax,[rsp+8]; mov [r15],rax; mov rax,dr6; mov [r15+8],rax; xor eax,eax; mov dr6,rax;
         // add r15,16; pop rax; iretq
-        machine.code(
-                HANDLER,
-                "50 48 8B 44 24 08 49 89 07 0F 21 F0 49 89 47 08 31 C0 0F 23 F0 49 83 C7 10 58 48 CF");
+        machine.code(HANDLER, "50 48 8B 44 24 08 49 89 07 0F 21 F0 49 89 47 08 31 C0 0F 23 F0 49 83 C7 10 58 48 CF");
         cpu.r[15] = LOG;
         cpu.r[Cpu.RSI] = TestMachine.DATA;
     }

@@ -29,7 +29,10 @@ class FarTransferTest {
     }
 
     private void gate(int access, int selector, long offset, int parameters) {
-        long low = offset & 0xFFFF | (long) selector << 16 | (long) parameters << 32 | (long) access << 40
+        long low = offset & 0xFFFF
+                | (long) selector << 16
+                | (long) parameters << 32
+                | (long) access << 40
                 | (offset & 0xFFFF_0000L) << 32;
         machine.memory.writeLong(TestMachine.GDT + GATE, low);
         machine.memory.writeLong(TestMachine.GDT + GATE + 8, offset >>> 32);
@@ -125,7 +128,9 @@ class FarTransferTest {
         assertThat(machine.step()).isNull();
         assertThat(cpu.cpl).isEqualTo(3);
         assertThat(cpu.selector[Cpu.CS]).isEqualTo(0x73);
-        assertThat(machine.memory.readByte(TestMachine.GDT + SEGMENT + 5) & 1).as("accessed").isEqualTo(1);
+        assertThat(machine.memory.readByte(TestMachine.GDT + SEGMENT + 5) & 1)
+                .as("accessed")
+                .isEqualTo(1);
     }
 
     @Test
@@ -148,7 +153,9 @@ class FarTransferTest {
         long[] words = {TestMachine.CODE + 11, TestMachine.USER_CODE32, 0x22, 0x11, TestMachine.STACK - 8, 0x23};
         assertThat(cpu.r[Cpu.RSP]).isEqualTo(TestMachine.KERNEL_STACK - 24);
         for (int i = 0; i < words.length; i++) {
-            assertThat(machine.memory.readInt(cpu.r[Cpu.RSP] + 4L * i)).as("word %d", i).isEqualTo((int) words[i]);
+            assertThat(machine.memory.readInt(cpu.r[Cpu.RSP] + 4L * i))
+                    .as("word %d", i)
+                    .isEqualTo((int) words[i]);
         }
     }
 

@@ -204,7 +204,9 @@ class SegmentLoadTest {
         cpu.r[Cpu.RAX] = SEGMENT;
         assertThat(machine.exec("0F 00 D8 0F 00 C8")).isNull();
         assertThat(cpu.trBase).isEqualTo(0xFFFF_8000_0000_1000L);
-        assertThat(machine.memory.readByte(TestMachine.GDT + SEGMENT + 5)).as("busy").isEqualTo(0x8B);
+        assertThat(machine.memory.readByte(TestMachine.GDT + SEGMENT + 5))
+                .as("busy")
+                .isEqualTo(0x8B);
         assertFault("0F 00 D0", SEGMENT, Vector.GENERAL_PROTECTION, SEGMENT); // lldt of a TSS
         cpu.r[Cpu.RAX] = 0;
         assertThat(machine.exec("0F 00 D0")).isNull();

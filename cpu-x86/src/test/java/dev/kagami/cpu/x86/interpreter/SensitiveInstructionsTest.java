@@ -44,10 +44,7 @@ class SensitiveInstructionsTest {
         }
 
         boolean user() {
-            return this == PROTECTED_32_USER
-                    || this == VIRTUAL_8086
-                    || this == COMPATIBILITY_USER
-                    || this == LONG_USER;
+            return this == PROTECTED_32_USER || this == VIRTUAL_8086 || this == COMPATIBILITY_USER || this == LONG_USER;
         }
     }
 
@@ -67,8 +64,7 @@ class SensitiveInstructionsTest {
             }
             case PROTECTED_16 -> {
                 machine.protectedMode();
-                machine.segment(
-                        Cpu.CS, TestMachine.KERNEL_CODE16, TestMachine.CODE, 0xFFFF, TestMachine.ATTR_CODE16);
+                machine.segment(Cpu.CS, TestMachine.KERNEL_CODE16, TestMachine.CODE, 0xFFFF, TestMachine.ATTR_CODE16);
             }
             case PROTECTED_32 -> machine.protectedMode();
             case PROTECTED_32_USER -> {

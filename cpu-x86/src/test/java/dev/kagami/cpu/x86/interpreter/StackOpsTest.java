@@ -94,11 +94,14 @@ class StackOpsTest {
             }
         }
         long[] before = cpu.r.clone();
-        assertThat(machine.exec("60 31 C0 31 C9 31 D2 31 DB 31 ED 31 F6 31 FF 61")).isNull();
+        assertThat(machine.exec("60 31 C0 31 C9 31 D2 31 DB 31 ED 31 F6 31 FF 61"))
+                .isNull();
         for (int i = 0; i < 8; i++) {
             assertThat(cpu.r[i]).as("register %d", i).isEqualTo(before[i]);
         }
-        assertThat(machine.memory.readInt(TestMachine.STACK - 20)).as("stack pointer").isEqualTo((int) TestMachine.STACK);
+        assertThat(machine.memory.readInt(TestMachine.STACK - 20))
+                .as("stack pointer")
+                .isEqualTo((int) TestMachine.STACK);
         assertThat(machine.exec("66 60 31 C0 66 61")).isNull();
         assertThat(cpu.r[Cpu.RAX]).isEqualTo(0x1111);
         assertThat(machine.memory.readShort(TestMachine.STACK - 10)).isEqualTo((int) TestMachine.STACK & 0xFFFF);

@@ -75,7 +75,9 @@ class TaskSwitchTest {
         assertThat(access(TestMachine.TASK)).isEqualTo(0x8B);
         assertThat(access(OTHER)).isEqualTo(0x89);
         assertThat(machine.memory.readShort(OTHER_TSS)).isEqualTo(TestMachine.TASK);
-        assertThat(machine.memory.readInt(OTHER_TSS + 0x20)).as("goes on behind IRET").isEqualTo((int) OTHER_CODE + 1);
+        assertThat(machine.memory.readInt(OTHER_TSS + 0x20))
+                .as("goes on behind IRET")
+                .isEqualTo((int) OTHER_CODE + 1);
     }
 
     @Test
