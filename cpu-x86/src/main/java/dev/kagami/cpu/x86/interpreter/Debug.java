@@ -2,6 +2,9 @@ package dev.kagami.cpu.x86.interpreter;
 
 /** Debug registers: breakpoints on data, code and I/O, and single-step (SDM 3B chapter 18). */
 final class Debug {
+    /** DR6 bits: which of the four breakpoints was met. */
+    private static final long DR6_TRAPS = 0xF;
+
     /** DR6 bit: an instruction wanted to access a debug register while DR7.GD was set. */
     static final int DR6_BD = 1 << 13;
     /** DR6 bit: single-step. */
@@ -43,9 +46,17 @@ final class Debug {
         }
     }
 
-    /** Follows the delivery of a debug exception, which switches general detect off. */
-    static void enteringHandler(Cpu cpu) {
+    /**
+     * Follows the delivery of a debug exception, which switches general detect off.
+     *
+     * @param byInstruction it was INT1, which takes along the data breakpoints that MOV SS had put off
+     */
+    static void enteringHandler(Cpu cpu, boolean byInstruction) {
         cpu.dr[7] &= ~DR7_GD;
+        if (byInstruction) {
+            cpu.dr[6] = cpu.dr[6] & ~DR6_TRAPS | cpu.debugTraps;
+            cpu.debugTraps = 0;
+        }
     }
 
     private static int condition(int dr7, int i) {
@@ -153,13 +164,13 @@ final class Debug {
         cpu.debugTraps = 0;
         cpu.singleStep = false;
         // B0 to B3 tell about this exception only; the others stick until software clears them (SDM 3B 18.2.3).
-        cpu.dr[6] = cpu.dr[6] & ~0xFL | conditions;
+        cpu.dr[6] = cpu.dr[6] & ~DR6_TRAPS | conditions;
         return cpu.fault(Vector.DEBUG);
     }
 
     /** {@return the #DB that general detect raises for an access to a debug register, to throw} */
     static Fault generalDetect(Cpu cpu) {
-        cpu.dr[6] |= DR6_BD;
+        cpu.dr[6] = cpu.dr[6] & ~DR6_TRAPS | DR6_BD;
         return cpu.fault(Vector.DEBUG);
     }
 }

@@ -201,7 +201,7 @@ final class FarTransfer {
         Segmentation.writeTable(cpu, pointer - 24, 8, cpu.selector[Cpu.CS]);
         Segmentation.writeTable(cpu, pointer - 32, 8, next);
         cpu.r[Cpu.RSP] = pointer - 32;
-        Segmentation.setNull(cpu, Cpu.SS, dpl);
+        Segmentation.setNullStack(cpu, dpl, dpl);
     }
 
     private static void callSameLong(Cpu cpu, long next) {
@@ -326,7 +326,7 @@ final class FarTransfer {
         // Nothing faults from here on.
         boolean outer = rpl != cpu.cpl;
         if (stack == 0) {
-            Segmentation.setNull(cpu, Cpu.SS, stackSelector);
+            Segmentation.setNullStack(cpu, stackSelector, rpl);
         } else {
             Segmentation.set(cpu, Cpu.SS, stackSelector, stack);
         }

@@ -8,13 +8,15 @@ final class InterruptReturn {
     private InterruptReturn() {}
 
     /**
-     * Returns from an interrupt handler. Throws before anything has changed.
+     * Returns from an interrupt handler. Throws before any register has changed.
      *
      * @param cpu the CPU
      * @param size operand size in bytes: 2, 4 or 8
      * @param next instruction pointer behind the instruction, for a task switch
      */
     static void execute(Cpu cpu, int size, long next) {
+        // Even an IRET that faults lets the next NMI in (SDM 3C 25.3).
+        cpu.nmiBlocked = false;
         if (!cpu.protectedMode()) {
             inReal(cpu, size, REAL_FLAGS);
         } else if (cpu.virtual8086()) {
@@ -30,7 +32,6 @@ final class InterruptReturn {
         } else {
             inProtected(cpu, size);
         }
-        cpu.nmiBlocked = false;
     }
 
     private static void inReal(Cpu cpu, int size, int mask) {

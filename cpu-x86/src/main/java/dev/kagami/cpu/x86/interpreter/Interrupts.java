@@ -132,8 +132,8 @@ final class Interrupts {
         }
         cpu.interruptShadow = false;
         cpu.singleStep = false;
-        if (vector == Vector.DEBUG && kind == Kind.EXCEPTION) {
-            Debug.enteringHandler(cpu);
+        if (vector == Vector.DEBUG && (kind == Kind.EXCEPTION || kind == Kind.DEBUG)) {
+            Debug.enteringHandler(cpu, kind == Kind.DEBUG);
         }
         Debug.update(cpu);
     }
@@ -239,7 +239,7 @@ final class Interrupts {
         // Nothing faults from here on.
         r[Cpu.RSP] = bottom;
         if (changes) {
-            Segmentation.setNull(cpu, Cpu.SS, newCpl);
+            Segmentation.setNullStack(cpu, newCpl, newCpl);
         }
         Segmentation.set(cpu, Cpu.CS, selector & ~3 | newCpl, code);
         r[Cpu.RIP] = target;

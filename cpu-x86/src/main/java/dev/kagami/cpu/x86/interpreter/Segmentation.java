@@ -203,6 +203,12 @@ final class Segmentation {
         cpu.attributes[segment] = 0;
     }
 
+    /** Makes SS null, as 64-bit mode allows below privilege level 3; its DPL still is the privilege level (SDM 3C 24.4.1). */
+    static void setNullStack(Cpu cpu, int selector, int cpl) {
+        setNull(cpu, Cpu.SS, selector);
+        cpu.attributes[Cpu.SS] = cpl << DPL_SHIFT;
+    }
+
     /** Fills a segment register with a flat 4 GiB segment. */
     static void setFlat(Cpu cpu, int segment, int selector, int attributes) {
         cpu.selector[segment] = selector;
@@ -237,7 +243,11 @@ final class Segmentation {
             if (segment == Cpu.SS && (cpu.mode != 64 || cpu.cpl == 3 || (selector & 3) != cpu.cpl)) {
                 throw cpu.generalProtection();
             }
-            setNull(cpu, segment, selector);
+            if (segment == Cpu.SS) {
+                setNullStack(cpu, selector, cpu.cpl);
+            } else {
+                setNull(cpu, segment, selector);
+            }
             return;
         }
         long descriptor = readDescriptor(cpu, selector, Vector.GENERAL_PROTECTION, 0);

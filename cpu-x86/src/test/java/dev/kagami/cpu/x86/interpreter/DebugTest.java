@@ -172,4 +172,18 @@ class DebugTest {
         run("9C 80 4C 24 01 01 9D 90 0F 05 90");
         assertLog(8, BS, 10, BS, 11, BS);
     }
+
+    @Test
+    void pendingBreakpointAfterStackSegmentLoadMergesIntoInt1ButFollowsOtherInterrupts() {
+        machine.memory.writeShort(TestMachine.DATA, TestMachine.KERNEL_DATA);
+        cpu.dr[1] = TestMachine.DATA;
+        cpu.dr[7] = 0x400 | 2 << 2 | 0xF << 20;
+        run("8E 16 F1 90"); // mov ss,[rsi]; int1
+        assertLog(3, 2);
+        cpu.r[15] = LOG;
+        machine.gate(3, TestMachine.CODE + 0x100);
+        machine.code(TestMachine.CODE + 0x100, "90 48 CF");
+        run("8E 16 CC 90"); // the trap is taken on entry to the handler of int3
+        assertLog(0x100, 2);
+    }
 }
