@@ -1,0 +1,7 @@
+/** Block storage: disk images, raw and qcow2, and the CD image that cloud-init reads. */
+@org.jspecify.annotations.NullMarked
+module dev.kagami.block {
+    requires static org.jspecify;
+
+    exports dev.kagami.block;
+}
