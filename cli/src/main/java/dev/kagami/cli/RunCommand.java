@@ -118,7 +118,8 @@ final class RunCommand implements Callable<Integer> {
             names = "--test-device",
             description =
                     "Add the device of bare-metal test kernels: latches at ports 0xe0 and 0xe8, page flush at 0xe4,"
-                            + " interrupt lines at 0x2000-0x2017, 64 KiB of plain MMIO at 0xff000000.")
+                            + " interrupt lines at 0x2000-0x2017, 64 KiB of plain MMIO at 0xff000000; and the firmware"
+                            + " configuration at 0x510 that tells them of CPUs and memory.")
     private boolean testDevice;
 
     @Option(

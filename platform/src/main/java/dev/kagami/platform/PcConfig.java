@@ -12,7 +12,8 @@ import java.util.OptionalInt;
  * @param clock what the real-time clock shows, in UTC
  * @param hpet whether there is a high precision event timer
  * @param debugExitPort first of the four ports that end the machine with a status, if any
- * @param testDevice whether there is the device that bare-metal test kernels use
+ * @param testDevice whether there are the devices that bare-metal test kernels use: the test device, and the firmware
+ *     configuration that tells them of CPUs and memory
  */
 public record PcConfig(
         int processors,
@@ -63,9 +64,9 @@ public record PcConfig(
     }
 
     /**
-     * Adds or removes the test device.
+     * Adds or removes the devices of bare-metal test kernels.
      *
-     * @param present whether there is one
+     * @param present whether they are there
      * @return the changed configuration
      */
     public PcConfig withTestDevice(boolean present) {

@@ -16,6 +16,7 @@ import dev.kagami.platform.bus.PcBus;
 import dev.kagami.platform.device.AcpiPm;
 import dev.kagami.platform.device.CmosRtc;
 import dev.kagami.platform.device.DebugExit;
+import dev.kagami.platform.device.FwCfg;
 import dev.kagami.platform.device.Hpet;
 import dev.kagami.platform.device.IoApic;
 import dev.kagami.platform.device.KeyboardController;
@@ -119,6 +120,11 @@ public final class PcMachine implements AutoCloseable {
                 lines.add(router.source(line));
             }
             attach(new TestDevice(lines)).attach(bus);
+            bus.addPorts(
+                    FwCfg.SELECTOR_PORT,
+                    FwCfg.PORTS,
+                    2,
+                    attach(new FwCfg(config.processors(), memory.lowSize() + memory.highSize())));
         }
         reset();
     }

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param serial what COM1 is connected to
  * @param debugExitPort the port whose writes end the machine with {@link Outcome.DebugExit}; empty for none
  * @param testDevice whether the machine has the small device of bare-metal test kernels: latches at ports 0xE0 and
- *     0xE8, page flush at 0xE4, interrupt lines at 0x2000 to 0x2017, 64 KiB of plain MMIO at 0xFF000000
+ *     0xE8, page flush at 0xE4, interrupt lines at 0x2000 to 0x2017, 64 KiB of plain MMIO at 0xFF000000;
+ *     and the firmware configuration at ports 0x510 and 0x511 that tells them how many CPUs and how much memory there are
  * @param onReset what happens when the guest resets the machine
  * @param trace what to print about the machine's own work
  */
