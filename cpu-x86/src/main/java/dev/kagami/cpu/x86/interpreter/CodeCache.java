@@ -60,11 +60,11 @@ final class CodeCache implements CodeWriteListener {
     }
 
     /**
-     * Finds the block at an address.
+     * Finds the block at an address, translating when needed; may fault.
      *
      * @param linear linear address of the code
      * @param mode {@link Cpu#codeMode}
-     * @return the block, or null when the page's translation or its code is not cached
+     * @return the block, or null when that code has not been decoded
      */
     @Nullable
     Block find(long linear, int mode) {
@@ -75,11 +75,10 @@ final class CodeCache implements CodeWriteListener {
                 return block;
             }
         }
-        int i = (int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
-        if (tag[i] != (linear & -Mmu.PAGE_SIZE)) {
-            return null;
-        }
-        Block block = target[i].find((int) linear & Mmu.PAGE_SIZE - 1, mode);
+        // A forgotten translation doesn't mean that the page's code is unknown: it is translated here, for whoever gets
+        // null decodes the code once more, beside the same code decoded before.
+        CodePage page = page(linear);
+        Block block = page == null ? null : page.find((int) linear & Mmu.PAGE_SIZE - 1, mode);
         if (block == null) {
             return null;
         }
