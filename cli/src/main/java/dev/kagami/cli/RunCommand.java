@@ -170,6 +170,10 @@ final class RunCommand implements Callable<Integer> {
             } finally {
                 terminal.ifPresent(Terminal::close);
             }
+            if (raw && outcome instanceof Outcome.Stopped) {
+                // The guest was cut off in the middle of its line.
+                err.println();
+            }
             if (stats) {
                 print(machine.stats(), machine, err);
             }

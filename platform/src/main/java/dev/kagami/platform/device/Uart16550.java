@@ -19,8 +19,8 @@ import java.util.Objects;
  * wait, a faster one would overrun the guest's terminal.
  *
  * <p>The host's characters wait until the guest listens: until it enables the received-data interrupt, or looks at the
- * line status again and again. What is typed, or piped in, while a kernel boots would be lost otherwise whenever its driver
- * clears the FIFO.
+ * line status again and again; and clearing the FIFO sends them back to wait. What is typed, or piped in, while a kernel
+ * boots would be lost otherwise whenever its driver sets the port up.
  *
  * <p>The interrupt output isn't gated by OUT2, as it would be by the glue logic of a PC, for kernels that forget it.
  */
@@ -343,6 +343,7 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
     private void writeFifoControl(int value) {
         boolean enable = (value & FCR_ENABLE) != 0;
         if (enable != fifoEnabled || enable && (value & FCR_CLEAR_RECEIVER) != 0) {
+            takeBack();
             clearReceiver();
             timeoutTimer.disarm();
         }
@@ -457,6 +458,21 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
 
     private void update() {
         line.set(interruptReason() != IIR_NONE);
+    }
+
+    /**
+     * Puts characters that the guest is about to clear unread at the head of what the host sends: a driver that sets the
+     * port up clears what it can't know to be someone's input.
+     */
+    private void takeBack() {
+        for (int i = fifoCount - 1; i >= 0 && queueCount < QUEUE_SIZE; i--) {
+            int character = fifo[(fifoHead + i) % FIFO_SIZE];
+            if (character >> 8 == 0 && (modemControl & MCR_LOOPBACK) == 0) {
+                queueHead = (queueHead + QUEUE_SIZE - 1) % QUEUE_SIZE;
+                queue[queueHead] = (byte) character;
+                queueCount++;
+            }
+        }
     }
 
     private void clearReceiver() {

@@ -190,6 +190,10 @@ class Uart16550Test extends DeviceContractTest<Uart16550> {
             assertThat(read(DATA)).isZero();
         }
         write(IER, 0x01);
+        timers.advance(MILLISECOND);
+        // The FIFO comes last in some drivers, when the first character is there already.
+        write(BASE + 2, 0x01);
+        write(BASE + 2, 0x83);
         StringBuilder got = new StringBuilder();
         timers.advance(MILLISECOND);
         while ((read(LSR) & 1) != 0) {
