@@ -54,6 +54,8 @@ final class SequenceGenerator {
         add(1, "compareexchange", this::compareExchange);
         add(1, "stack", this::stack);
         add(1, "jump", this::jump);
+        add(1, "call", this::call);
+        add(1, "misc", this::miscellaneous);
         if (features.containsAll(Set.of("popcnt", "movbe", "abm", "bmi1", "bmi2", "adx", "sse4_2"))) {
             add(1, "bitcount", this::bitCount);
             add(1, "bmi", this::bitManipulation);
@@ -68,6 +70,7 @@ final class SequenceGenerator {
             add(1, "ssetext", () -> simd.text(out));
             add(1, "crypto", () -> simd.cryptography(out));
             add(1, "mmx", () -> simd.mmx(out));
+            add(1, "loop", () -> loop(simd));
         }
     }
 
@@ -446,6 +449,143 @@ final class SequenceGenerator {
         out.patch(behind - 1, out.length() - behind);
     }
 
+    /** Calls, returns and unconditional jumps, all forwards. */
+    private void call() {
+        int register = out.register();
+        switch (random.nextInt(5)) {
+            case 0 -> {
+                // The return address becomes data.
+                out.put(0xE8);
+                out.little(0, 4);
+                out.put(0x40 | register >> 3, 0x58 | register & 7);
+            }
+            case 1 -> {
+                // Over a jump to a subroutine of one instruction and back.
+                out.put(0xE8);
+                out.little(5, 4);
+                out.put(0xE9);
+                int jump = out.length();
+                out.little(0, 4);
+                extend(); // writes no memory: the return address must stay
+                out.put(0xC3);
+                out.patch(jump, out.length() - jump - 4);
+            }
+            case 2 -> {
+                out.put(0xEB, 0);
+                int behind = out.length();
+                extend();
+                out.patch(behind - 1, out.length() - behind);
+            }
+            case 3 -> {
+                // To an address in a register, or pushed and returned to.
+                int byReturn = random.nextInt(2);
+                out.put(0x48 | register >> 3 << 2, 0x8D, 0x05 | (register & 7) << 3);
+                int displacement = out.length();
+                out.little(0, 4);
+                if (byReturn == 1) {
+                    out.put(0x40 | register >> 3, 0x50 | register & 7, 0xC3);
+                } else {
+                    out.put(0x40 | register >> 3, 0xFF, 0xE0 | register & 7);
+                }
+                move();
+                out.patch(displacement, out.length() - displacement - 4);
+            }
+            default -> {
+                // ENTER and LEAVE without nesting.
+                out.put(0xC8);
+                out.little(random.nextInt(4) * 8, 2);
+                out.put(0);
+                out.put(0xC9);
+            }
+        }
+    }
+
+    /** A short loop whose body leaves the counter alone. */
+    private void loop(SimdSequences simd) {
+        out.load(Cpu.RCX, random.nextInt(1, 9));
+        int start = out.length();
+        simd.integer(out);
+        if (random.nextBoolean()) {
+            simd.integer(out);
+        }
+        if (random.nextBoolean()) {
+            out.put(0xE2, start - out.length() - 2);
+        } else {
+            out.put(0x48, 0xFF, 0xC9); // dec rcx
+            out.flags(ALL & ~CF, 0);
+            out.put(0x75, start - out.length() - 2);
+        }
+    }
+
+    private void miscellaneous() {
+        int target = random.nextInt(0x40, 0x3C0);
+        int register = out.register();
+        switch (random.nextInt(10)) {
+            case 0 -> {
+                // POPF of what may change at CPL 3, without TF and AC.
+                out.put(0x68);
+                out.little(random.nextInt() & MachineState.FLAGS | Cpu.IF | 2, 4);
+                out.put(0x9D);
+                out.flags(ALL, 0);
+            }
+            case 1 -> {
+                out.needFlags(ALL);
+                out.put(0x9C, 0x48, 0x81, 0x24, 0x24); // pushfq; and qword [rsp], imm32
+                out.little(MachineState.FLAGS, 4);
+                out.put(0x40 | register >> 3, 0x58 | register & 7);
+                out.flags(ALL, AF);
+            }
+            case 2 -> {
+                // MOV with a 64-bit absolute address.
+                int size = out.size();
+                if (size == 2) {
+                    out.put(0x66);
+                } else if (size == 8) {
+                    out.put(0x48);
+                }
+                out.put((random.nextBoolean() ? 0xA0 : 0xA2) | (size == 1 ? 0 : 1));
+                out.little(MachineState.DATA + target, 8);
+            }
+            case 3 -> {
+                out.memory(0, false, false, MAP_PRIMARY, 0xFF, 6, 8, 1, 0);
+                out.memory(0, false, false, MAP_PRIMARY, 0x8F, 0, 8, 1, 0);
+            }
+            case 4 -> {
+                boolean small = random.nextBoolean();
+                out.put(small ? 0x6A : 0x68);
+                out.little(out.immediate(), small ? 1 : 4);
+                out.put(0x40 | register >> 3, 0x58 | register & 7);
+            }
+            case 5 -> {
+                // MXCSR, with all exceptions masked.
+                int word = 0x1F80 | random.nextInt() & 0xE03F;
+                out.put(0xC7, 0x04, 0x25);
+                out.little(MachineState.DATA + target, 4);
+                out.little(word, 4);
+                out.put(0x0F, 0xAE, 0x14, 0x25);
+                out.little(MachineState.DATA + target, 4);
+            }
+            case 6 -> out.memory(0, false, false, MAP_0F, 0xAE, 3, 4, 1, 0); // STMXCSR
+            case 7 -> out.memory(0, random.nextBoolean(), false, MAP_0F, 0xC3, register, 8, 1, 0); // MOVNTI
+            case 8 -> {
+                // Hints and fences: a long NOP, PREFETCHh, CLFLUSH, ENDBR64, PAUSE, LFENCE, MFENCE, SFENCE.
+                switch (random.nextInt(6)) {
+                    case 0 -> out.memory(0, false, false, MAP_0F, 0x1F, 0, 4, 1, 0);
+                    case 1 -> out.memory(0, false, false, MAP_0F, 0x18, random.nextInt(4), 1, 1, 0);
+                    case 2 -> out.memory(0, false, false, MAP_0F, 0xAE, 7, 1, 1, 0);
+                    case 3 -> out.put(0xF3, 0x0F, 0x1E, 0xFA);
+                    case 4 -> out.put(0xF3, 0x90);
+                    default -> out.put(0x0F, 0xAE, 0xE8 + 8 * random.nextInt(3));
+                }
+            }
+            default -> {
+                // PUSH and POP of 16 bits.
+                out.put(0x66, 0x40 | register >> 3, 0x50 | register & 7);
+                out.put(0x66, 0x40 | register >> 3, 0x58 | register & 7);
+            }
+        }
+    }
+
     // ---------------------------------------------------------------- shifts and bits
 
     private void shift() {
@@ -583,6 +723,15 @@ final class SequenceGenerator {
         }
     }
 
+    /** Writes a BMI instruction with a register or, through the base register, memory as last operand. */
+    private void vex(int pp, int map, boolean w, int opcode, int reg, int vvvv, int rm) {
+        if (random.nextInt(3) == 0) {
+            out.vexMemory(pp, map, w, opcode, reg, vvvv);
+        } else {
+            out.vex(pp, map, w, opcode, reg, vvvv, rm);
+        }
+    }
+
     private void bitManipulation() {
         boolean w = random.nextBoolean();
         int reg = out.register();
@@ -590,29 +739,29 @@ final class SequenceGenerator {
         int vvvv = out.register();
         switch (random.nextInt(11)) {
             case 0 -> {
-                out.vex(0, MAP_0F38, w, 0xF2, reg, vvvv, rm); // ANDN
+                vex(0, MAP_0F38, w, 0xF2, reg, vvvv, rm); // ANDN
                 out.flags(ALL, AF | PF);
             }
             case 1 -> {
-                out.vex(0, MAP_0F38, w, 0xF7, reg, vvvv, rm); // BEXTR
+                vex(0, MAP_0F38, w, 0xF7, reg, vvvv, rm); // BEXTR
                 out.flags(ALL, AF | SF | PF);
             }
             case 2 -> {
-                out.vex(0, MAP_0F38, w, 0xF3, 1 + random.nextInt(3), vvvv, rm); // BLSR, BLSMSK, BLSI
+                vex(0, MAP_0F38, w, 0xF3, 1 + random.nextInt(3), vvvv, rm); // BLSR, BLSMSK, BLSI
                 out.flags(ALL, AF | PF);
             }
             case 3 -> {
-                out.vex(0, MAP_0F38, w, 0xF5, reg, vvvv, rm); // BZHI
+                vex(0, MAP_0F38, w, 0xF5, reg, vvvv, rm); // BZHI
                 out.flags(ALL, AF | PF);
             }
-            case 4 -> out.vex(3, MAP_0F38, w, 0xF6, reg, vvvv, rm); // MULX
-            case 5 -> out.vex(3, MAP_0F38, w, 0xF5, reg, vvvv, rm); // PDEP
-            case 6 -> out.vex(2, MAP_0F38, w, 0xF5, reg, vvvv, rm); // PEXT
+            case 4 -> vex(3, MAP_0F38, w, 0xF6, reg, vvvv, rm); // MULX
+            case 5 -> vex(3, MAP_0F38, w, 0xF5, reg, vvvv, rm); // PDEP
+            case 6 -> vex(2, MAP_0F38, w, 0xF5, reg, vvvv, rm); // PEXT
             case 7 -> {
-                out.vex(3, MAP_0F3A, w, 0xF0, reg, 0, rm); // RORX
+                vex(3, MAP_0F3A, w, 0xF0, reg, 0, rm); // RORX
                 out.put(random.nextInt(256));
             }
-            case 8 -> out.vex(1 + random.nextInt(3), MAP_0F38, w, 0xF7, reg, vvvv, rm); // SHLX, SARX, SHRX
+            case 8 -> vex(1 + random.nextInt(3), MAP_0F38, w, 0xF7, reg, vvvv, rm); // SHLX, SARX, SHRX
             case 9 -> {
                 out.needFlags(CF);
                 out.registers(0x66, w, false, MAP_0F38, 0xF6, reg, rm); // ADCX

@@ -225,7 +225,22 @@ final class SimdSequences {
     void move(SnippetWriter out) {
         int xmm = out.vectorRegister();
         boolean w = out.random.nextBoolean();
-        switch (out.random.nextInt(12)) {
+        switch (out.random.nextInt(14)) {
+            case 12 -> {
+                // LDDQU, MOVUPS and MOVDQU at any address; MOVNTDQA, MOVNTDQ and MOVNTPS at aligned ones.
+                switch (out.random.nextInt(5)) {
+                    case 0 -> out.memory(F2, false, false, MAP_0F, 0xF0, xmm, 16, 1, 0);
+                    case 1 -> out.memory(NONE, false, false, MAP_0F, 0x10 + out.random.nextInt(2), xmm, 16, 1, 0);
+                    case 2 -> out.memory(F3, false, false, MAP_0F, w ? 0x6F : 0x7F, xmm, 16, 1, 0);
+                    case 3 -> out.memory(P66, false, false, MAP_0F38, 0x2A, xmm, 16, 16, 0);
+                    default -> out.memory(w ? P66 : NONE, false, false, MAP_0F, w ? 0xE7 : 0x2B, xmm, 16, 16, 0);
+                }
+            }
+            case 13 -> {
+                // MASKMOVDQU stores at rdi.
+                out.load(Cpu.RDI, MachineState.DATA + out.random.nextInt(0x40, 0x3C0));
+                out.registers(P66, false, false, MAP_0F, 0xF7, xmm, out.vectorRegister());
+            }
             case 0 -> out.registers(P66, w, false, MAP_0F, out.random.nextBoolean() ? 0x6E : 0x7E, xmm, out.register());
             case 1 -> {
                 int[] opcodes = {0x10, 0x11, 0x28, 0x29};

@@ -309,4 +309,10 @@ final class SnippetWriter {
         put(0xC4, (reg < 8 ? 0x80 : 0) | 0x40 | (rm < 8 ? 0x20 : 0) | map, (w ? 0x80 : 0) | (~vvvv & 15) << 3 | pp);
         put(opcode, 0xC0 | (reg & 7) << 3 | rm & 7);
     }
+
+    /** Writes the same with memory at a distance from the base register. */
+    void vexMemory(int pp, int map, boolean w, int opcode, int reg, int vvvv) {
+        put(0xC4, (reg < 8 ? 0x80 : 0) | 0x40 | map, (w ? 0x80 : 0) | (~vvvv & 15) << 3 | pp);
+        put(opcode, 0x40 | (reg & 7) << 3 | RandomState.BASE_REGISTER & 7, random.nextInt(-128, 128));
+    }
 }
