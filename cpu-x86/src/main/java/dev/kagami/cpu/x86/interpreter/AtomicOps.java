@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * CMPXCHG, CMPXCHG8B, CMPXCHG16B and XADD (SDM 2A and 2B).
  *
- * <p>With one CPU a LOCK prefix has nothing to add. Every memory form reads with the intent to modify and then writes, so
- * that the pair can become one atomic access of the host.
+ * <p>With one CPU a LOCK prefix has nothing to add. Every memory form reads with the intent to modify and then writes,
+ * so that the pair can become one atomic access of the host.
  */
 final class AtomicOps {
     private AtomicOps() {}

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * BT, BTS, BTR, BTC, BSF and BSR (SDM 2A).
  *
- * <p>Bit tests set CF only. BSF and BSR of 0 set ZF and leave the destination alone, upper half included, as processors do
- * although the manual calls it undefined; Linux relies on that.
+ * <p>Bit tests set CF only. BSF and BSR of 0 set ZF and leave the destination alone, upper half included, as processors
+ * do although the manual calls it undefined; Linux relies on that.
  */
 final class BitTestOps {
     // As in bits 3-4 of the opcode, and in ModRM.reg of group 8 less 4.

@@ -4,8 +4,8 @@ import dev.kagami.cpu.x86.decode.Instruction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * MUL, IMUL, DIV, IDIV (SDM 2A). Multiplications set CF and OF; the flags that the manual leaves undefined are those of the
- * low half. Divisions leave all flags alone.
+ * MUL, IMUL, DIV, IDIV (SDM 2A). Multiplications set CF and OF; the flags that the manual leaves undefined are those of
+ * the low half. Divisions leave all flags alone.
  */
 final class MulDivOps {
     private static final long CARRY_AND_OVERFLOW = 1L << 63;

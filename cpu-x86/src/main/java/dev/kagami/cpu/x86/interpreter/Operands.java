@@ -29,7 +29,9 @@ final class Operands {
         };
     }
 
-    /** Writes a general register as an instruction does: 32-bit values clear the upper half, smaller ones keep the rest. */
+    /**
+     * Writes a general register as an instruction does: 32-bit values clear the upper half, smaller ones keep the rest.
+     */
     static void setRegister(Cpu cpu, int register, int size, boolean highByte, long value) {
         switch (size) {
             case 1 -> cpu.setReg8(register, highByte, (int) value);

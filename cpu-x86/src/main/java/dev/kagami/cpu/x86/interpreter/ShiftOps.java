@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Shifts and rotates (SDM 2B, "RCL/RCR/ROL/ROR" and "SAL/SAR/SHL/SHR"; SHLD and SHRD).
  *
- * <p>A count of 0 leaves the flags alone. For counts above 1 OF is undefined: it gets the value that the last single-bit
- * step would give. 32- and 64-bit register forms with a constant count have a class each; the others share.
+ * <p>A count of 0 leaves the flags alone. For counts above 1 OF is undefined: it gets the value that the last
+ * single-bit step would give. 32- and 64-bit register forms with a constant count have a class each; the others share.
  */
 final class ShiftOps {
     // Operation numbers as in ModRM.reg of group 2.

@@ -5,8 +5,8 @@ import dev.kagami.cpu.x86.decode.Instruction;
 /**
  * A string instruction: its index registers, counter and addresses (SDM 1 7.3.9).
  *
- * <p>Registers are updated after each element or run of elements, so a fault in the middle leaves them at the element that
- * faulted, and an interrupted repetition goes on where it was when the instruction runs again.
+ * <p>Registers are updated after each element or run of elements, so a fault in the middle leaves them at the element
+ * that faulted, and an interrupted repetition goes on where it was when the instruction runs again.
  */
 abstract class StringOp extends Op {
     /** Work between two looks at pending events, in elements; a run copied at once counts less. */
@@ -47,12 +47,18 @@ abstract class StringOp extends Op {
         return checked ? cpu.checkedLinear(Cpu.ES, offset, size, write) : offset;
     }
 
-    /** {@return how many bytes upwards from rsi stay within its segment and its address size, once the first element does} */
+    /**
+     * {@return how many bytes upwards from rsi stay within its segment and its address size, once the first element
+     * does}
+     */
     final long sourceRoom(Cpu cpu) {
         return room(cpu, sourceSegment, cpu.r[Cpu.RSI] & addressMask);
     }
 
-    /** {@return how many bytes upwards from rdi stay within its segment and its address size, once the first element does} */
+    /**
+     * {@return how many bytes upwards from rdi stay within its segment and its address size, once the first element
+     * does}
+     */
     final long destinationRoom(Cpu cpu) {
         return room(cpu, Cpu.ES, cpu.r[Cpu.RDI] & addressMask);
     }

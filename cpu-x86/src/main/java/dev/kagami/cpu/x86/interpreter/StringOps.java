@@ -9,9 +9,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * MOVS, CMPS, STOS, LODS, SCAS, INS and OUTS, alone and repeated (SDM 2A and 2B).
  *
- * <p>Upward REP MOVS and REP STOS work on all that lies within one page at once, where the TLB says that it is plain RAM;
- * everything else goes element by element. With a count of 0 and 32-bit addresses in 64-bit mode, all forms clear the upper
- * half of rcx, MOVS that of rsi and rdi too and STOS that of rdi, as Intel processors do.
+ * <p>Upward REP MOVS and REP STOS work on all that lies within one page at once, where the TLB says that it is plain
+ * RAM; everything else goes element by element. With a count of 0 and 32-bit addresses in 64-bit mode, all forms clear
+ * the upper half of rcx, MOVS that of rsi and rdi too and STOS that of rdi, as Intel processors do.
  */
 final class StringOps {
     private static final ValueLayout.OfShort SHORT =
@@ -142,7 +142,10 @@ final class StringOps {
             return bytes;
         }
 
-        /** Copies upwards over itself: the first {@code distance} bytes come again and again, so ever longer runs can be copied. */
+        /**
+         * Copies upwards over itself: the first {@code distance} bytes come again and again, so ever longer runs can be
+         * copied.
+         */
         private static void repeatPattern(MemorySegment ram, long from, long distance, long bytes) {
             long done = 0;
             while (done < bytes) {
@@ -283,7 +286,9 @@ final class StringOps {
 
     // ---------------------------------------------------------------- CMPS and SCAS
 
-    /** A comparison. The flags are set at the end only: a fault in the middle must find them unchanged (SDM 2A, CMPS). */
+    /**
+     * A comparison. The flags are set at the end only: a fault in the middle must find them unchanged (SDM 2A, CMPS).
+     */
     private abstract static class Comparison extends StringOp {
         private final boolean whileEqual;
         long first;
@@ -319,7 +324,9 @@ final class StringOps {
             Operands.compare(cpu, size, first, second);
         }
 
-        /** Reads the next pair into {@link #first} and {@link #second}, zero-extended, and moves the index registers. */
+        /**
+         * Reads the next pair into {@link #first} and {@link #second}, zero-extended, and moves the index registers.
+         */
         abstract void element(Cpu cpu);
     }
 

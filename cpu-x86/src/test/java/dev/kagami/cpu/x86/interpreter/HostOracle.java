@@ -14,9 +14,9 @@ import java.util.Set;
 /**
  * Runs a few instructions on the processor under this JVM, for comparison. Linux on x86-64 only.
  *
- * <p>The snippet runs at the same linear addresses as in {@link SnippetMachine}. It must be one that cannot raise a signal:
- * no privileged or undefined instruction, no unmasked floating-point exception, memory operands inside of the data window,
- * and control must come out behind its last byte. {@link SequenceGenerator} only makes such snippets.
+ * <p>The snippet runs at the same linear addresses as in {@link SnippetMachine}. It must be one that cannot raise a
+ * signal: no privileged or undefined instruction, no unmasked floating-point exception, memory operands inside of the
+ * data window, and control must come out behind its last byte. {@link SequenceGenerator} only makes such snippets.
  *
  * <p>While an oracle is open, its thread takes no asynchronous signals: the stack pointer of a snippet is in the data
  * window, no place for a signal handler. It belongs to the thread that opened it.

@@ -7,8 +7,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * The decisions of {@code docs/conformance.md} about what manuals leave open or emulators tend to leave out, as vectors. On a
- * host that can, the processor must agree with what is written here.
+ * The decisions of {@code docs/conformance.md} about what manuals leave open or emulators tend to leave out, as
+ * vectors. On a host that can, the processor must agree with what is written here.
  */
 class ProcessorQuirksTest {
     private static final String ZEROS = " x0=00000000000000000000000000000000 x1=00000000000000000000000000000000";

@@ -7,8 +7,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 /**
- * Compares the interpreter with the host's processor on random instruction sequences. Other seeds: {@code -Dkagami.seed=N};
- * more or fewer cases: {@code -Dkagami.cases=N}.
+ * Compares the interpreter with the host's processor on random instruction sequences. Other seeds: {@code
+ * -Dkagami.seed=N}; more or fewer cases: {@code -Dkagami.cases=N}.
  */
 class RandomSequenceTest {
     private static final int CASES = 200_000;

@@ -1,8 +1,8 @@
 package dev.kagami.cpu.x86.interpreter;
 
 /**
- * Fills a {@link MachineState} from a seed, with values at which instructions tend to go wrong. Part of the format of recorded
- * vectors (field {@code rs}): a change here makes every recorded file worthless.
+ * Fills a {@link MachineState} from a seed, with values at which instructions tend to go wrong. Part of the format of
+ * recorded vectors (field {@code rs}): a change here makes every recorded file worthless.
  */
 final class RandomState {
     /** General register that points into the middle of the data window, 16-byte aligned. */

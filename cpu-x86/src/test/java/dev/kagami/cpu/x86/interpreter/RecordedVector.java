@@ -3,8 +3,8 @@ package dev.kagami.cpu.x86.interpreter;
 import java.util.HexFormat;
 
 /**
- * One line of a file of recorded vectors: instructions, the state before, and the state after. The text format is described
- * in {@code src/test/resources/vectors/README.md}.
+ * One line of a file of recorded vectors: instructions, the state before, and the state after. The text format is
+ * described in {@code src/test/resources/vectors/README.md}.
  */
 final class RecordedVector {
     /** Form, with a tag after an exclamation mark where the vector is special. */

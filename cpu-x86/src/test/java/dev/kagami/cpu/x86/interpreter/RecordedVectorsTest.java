@@ -8,7 +8,10 @@ import java.util.Objects;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Runs the vectors that were recorded on a real processor; on hosts of another architecture they are the only reference. */
+/**
+ * Runs the vectors that were recorded on a real processor; on hosts of another architecture they are the only
+ * reference.
+ */
 class RecordedVectorsTest {
     private static final int RECORDED = 5000;
 

@@ -11,8 +11,8 @@ import java.util.Set;
 import java.util.SplittableRandom;
 
 /**
- * Makes random instruction sequences that can run on a real processor without raising a signal, and knows which flags are
- * undefined behind them (SDM 2, "Flags Affected" of each instruction).
+ * Makes random instruction sequences that can run on a real processor without raising a signal, and knows which flags
+ * are undefined behind them (SDM 2, "Flags Affected" of each instruction).
  */
 final class SequenceGenerator {
     /** One kind of instructions. */

@@ -15,7 +15,10 @@ final class SimdSequences {
     private static final int F2 = 0xF2;
     private static final int F3 = 0xF3;
 
-    /** A vector instruction with operands xmm, xmm/m128 and perhaps an immediate byte of up to {@code immediates} values. */
+    /**
+     * A vector instruction with operands xmm, xmm/m128 and perhaps an immediate byte of up to {@code immediates}
+     * values.
+     */
     private record Encoding(int prefix, int map, int opcode, int immediates) {}
 
     private final List<Encoding> integer = new ArrayList<>();
@@ -116,7 +119,9 @@ final class SimdSequences {
         all(mmx, NONE, MAP_0F3A, 256, 0x0F);
     }
 
-    /** The same on the eight MMX registers, with 8 bytes of memory, and conversions between them and vector registers. */
+    /**
+     * The same on the eight MMX registers, with 8 bytes of memory, and conversions between them and vector registers.
+     */
     void mmx(SnippetWriter out) {
         int mm = out.random.nextInt(8);
         switch (out.random.nextInt(10)) {

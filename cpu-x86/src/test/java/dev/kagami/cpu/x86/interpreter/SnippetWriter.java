@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
- * Encodes random operands: registers, and memory inside of the data window. Keeps account of which flags are undefined after
- * what was written so far.
+ * Encodes random operands: registers, and memory inside of the data window. Keeps account of which flags are undefined
+ * after what was written so far.
  */
 final class SnippetWriter {
     static final int MAP_PRIMARY = 0;
@@ -172,7 +172,10 @@ final class SnippetWriter {
         put(0xC0 | (reg & 7) << 3 | rm & 7);
     }
 
-    /** Writes an instruction on general registers of a size, which selects prefix and REX.W; bytes name ah to bh now and then. */
+    /**
+     * Writes an instruction on general registers of a size, which selects prefix and REX.W; bytes name ah to bh now and
+     * then.
+     */
     void sized(int size, int map, int opcode, int reg, int rm) {
         registers(size == 2 ? 0x66 : 0, size == 8, size == 1 && !highBytesWanted(reg, rm), map, opcode, reg, rm);
     }

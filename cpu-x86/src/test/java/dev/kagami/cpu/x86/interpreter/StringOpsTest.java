@@ -6,7 +6,9 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What recorded vectors can't show of string instructions: pages, faults, devices, events, and modes other than 64-bit. */
+/**
+ * What recorded vectors can't show of string instructions: pages, faults, devices, events, and modes other than 64-bit.
+ */
 class StringOpsTest {
     private static final long DATA = TestMachine.DATA;
     private static final int PAGE = 0x1000;

@@ -10,8 +10,8 @@ import java.util.Set;
 import java.util.zip.GZIPOutputStream;
 
 /**
- * Records {@code src/test/resources/vectors/recorded.txt.gz} on the processor it runs on; see the README there. Each vector
- * runs twice and is left out when the two runs differ.
+ * Records {@code src/test/resources/vectors/recorded.txt.gz} on the processor it runs on; see the README there. Each
+ * vector runs twice and is left out when the two runs differ.
  */
 final class VectorRecorder {
     private static final int SEQUENCES = 900;

@@ -3,8 +3,8 @@ package dev.kagami.cpu.x86.interpreter;
 import static dev.kagami.cpu.x86.interpreter.SnippetWriter.MAP_PRIMARY;
 
 /**
- * Random x87 instructions, for {@link SequenceGenerator}. Leaves out what no two processors do alike: the transcendental
- * functions, and the instruction and data pointers.
+ * Random x87 instructions, for {@link SequenceGenerator}. Leaves out what no two processors do alike: the
+ * transcendental functions, and the instruction and data pointers.
  */
 final class X87Sequences {
     private static final int C0 = 0x100;
