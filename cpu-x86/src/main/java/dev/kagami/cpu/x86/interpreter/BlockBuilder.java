@@ -12,6 +12,9 @@ final class BlockBuilder {
     /** Longest block in instructions; bounds the time between two looks at pending events. */
     private static final int MAX_INSTRUCTIONS = 64;
 
+    /** Added to {@link Cpu#codeMode} for blocks of one instruction. */
+    static final int SINGLE = 8;
+
     /** Bytes of code looked at for one block. */
     private static final int WINDOW = 512;
 
@@ -32,12 +35,17 @@ final class BlockBuilder {
      * @return the block, entered into its page
      */
     Block build(long linear) {
-        return build(linear, MAX_INSTRUCTIONS);
+        return build(linear, MAX_INSTRUCTIONS, cpu.codeMode);
+    }
+
+    /** Builds the block of the one instruction at an address, entered into its page beside the usual one; may fault. */
+    Block buildSingle(long linear) {
+        return build(linear, 1, cpu.codeMode | SINGLE);
     }
 
     /** Builds a block of the one instruction at the instruction pointer, not entered anywhere; may fault as a fetch does. */
     Block buildStep() {
-        return build(cpu.codeAddress(), 1);
+        return build(cpu.codeAddress(), 1, 0);
     }
 
     /** {@return a byte of the code last built} */
@@ -45,7 +53,7 @@ final class BlockBuilder {
         return bytes[index] & 0xFF;
     }
 
-    private Block build(long linear, int limit) {
+    private Block build(long linear, int limit, int key) {
         CodePage page = cpu.code.page(linear);
         if (page == null) {
             // Code outside of RAM: nothing this platform has there could be run.
@@ -55,7 +63,7 @@ final class BlockBuilder {
         int available = Math.min(Mmu.PAGE_SIZE - start, WINDOW);
         copy(page.number, start, 0, available);
         int mode = cpu.mode;
-        boolean keep = limit > 1;
+        boolean keep = key != 0;
         ops.clear();
         int position = 0;
         int count = 0;
@@ -100,13 +108,7 @@ final class BlockBuilder {
             ops.add(last);
         }
         Block block = new Block(
-                ops.toArray(new Op[0]),
-                count,
-                start,
-                position,
-                cpu.codeMode,
-                page,
-                second == null ? -1 : second.number);
+                ops.toArray(new Op[0]), count, start, position, key, page, second == null ? -1 : second.number);
         if (keep) {
             page.add(block);
             if (second != null) {

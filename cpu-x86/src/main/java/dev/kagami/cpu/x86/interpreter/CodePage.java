@@ -16,6 +16,9 @@ final class CodePage {
     /** Blocks of one instruction that begins on another page and ends on this one. */
     private final List<Block> tails = new ArrayList<>();
 
+    /** Told when the page's code is dropped: what was derived from it outside of this class. */
+    private final List<Runnable> dependents = new ArrayList<>();
+
     /** One bit per 64 bytes: set when a block covers some of them. */
     private long lines;
 
@@ -47,6 +50,12 @@ final class CodePage {
     void addTail(Block block, int bytes) {
         tails.add(block);
         lines |= lineMask(0, bytes);
+    }
+
+    /** Notes something derived from bytes of this page, to be told once when they change. */
+    void addDependent(int from, int bytes, Runnable dependent) {
+        dependents.add(dependent);
+        lines |= lineMask(from, bytes);
     }
 
     private void remove(Block block) {
@@ -89,5 +98,7 @@ final class CodePage {
             block.page.remove(block);
         }
         tails.clear();
+        dependents.forEach(Runnable::run);
+        dependents.clear();
     }
 }

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * xor OF (the carry into the sign bit), bit 3 is AF. So that any combination can be set, bit 0 of it inverts SF, and bits
  * 8 to 15 are xored into the byte whose parity is taken.
  */
-final class Cpu {
+public final class Cpu {
     // Slots of r behind the 16 general registers; they let an effective address be a plain sum.
     /** Always 0. */
     static final int ZERO = 16;
@@ -240,6 +240,10 @@ final class Cpu {
 
     private volatile int events;
 
+    /** Told about pending events and forgotten translations, when host code runs in place of the interpreter. */
+    @Nullable
+    TranslationListener translations;
+
     // Result halves of 128-bit reads.
     long low;
     long high;
@@ -300,6 +304,10 @@ final class Cpu {
      */
     void signal(int event) {
         EVENTS.getAndBitwiseOr(this, event);
+        TranslationListener listener = translations;
+        if (listener != null) {
+            listener.eventPending();
+        }
         Thread thread = sleeper;
         if (thread != null) {
             LockSupport.unpark(thread);

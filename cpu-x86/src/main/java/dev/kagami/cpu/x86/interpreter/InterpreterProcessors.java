@@ -8,6 +8,7 @@ import dev.kagami.cpu.Vcpu;
 import dev.kagami.memory.GuestMemory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The CPUs of one machine and the paths between their local APICs. */
@@ -24,10 +25,24 @@ public final class InterpreterProcessors implements Processors {
      * @param timers where APIC timers run
      */
     public InterpreterProcessors(ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers) {
+        this(config, memory, bus, timers, cpu -> new InterpreterVcpu(cpu, config.trace()));
+    }
+
+    /**
+     * Makes CPUs that another engine drives.
+     *
+     * @param config how many
+     * @param memory RAM
+     * @param bus everything else
+     * @param timers where APIC timers run
+     * @param drive makes the virtual CPU that drives a CPU's state
+     */
+    public InterpreterProcessors(
+            ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers, Function<Cpu, Vcpu> drive) {
         for (int i = 0; i < config.count(); i++) {
             Cpu cpu = new Cpu(i, memory, bus, timers, this);
             cpus.add(cpu);
-            vcpus.add(new InterpreterVcpu(cpu, config.trace()));
+            vcpus.add(drive.apply(cpu));
         }
     }
 

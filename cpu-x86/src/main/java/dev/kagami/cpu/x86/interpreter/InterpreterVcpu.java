@@ -9,11 +9,16 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** A virtual CPU run by interpretation: the run loop and what happens between blocks. */
-final class InterpreterVcpu implements Vcpu {
-    private final Cpu cpu;
-    private final BlockBuilder builder;
+public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
+    final Cpu cpu;
+    final BlockBuilder builder;
     private final @Nullable PrintStream trace;
     private String exitDetail = "";
+
+    /** The last exception, and its error code or -1. */
+    int exceptionVector = -1;
+
+    int exceptionErrorCode = -1;
 
     InterpreterVcpu(Cpu cpu, @Nullable PrintStream trace) {
         this.cpu = cpu;
@@ -84,7 +89,8 @@ final class InterpreterVcpu implements Vcpu {
             }
         } catch (Fault fault) {
             if (fault.vector == Fault.SHUTDOWN) {
-                exitDetail = "triple fault at rip 0x%x".formatted(cpu.r[Cpu.RIP]);
+                exitDetail = "triple fault at rip 0x%x; the first exception was vector %d"
+                        .formatted(cpu.r[Cpu.RIP], exceptionVector);
                 return ExitReason.SHUTDOWN;
             }
             exitDetail = "fault outside of an instruction: " + fault.getMessage();
@@ -177,7 +183,7 @@ final class InterpreterVcpu implements Vcpu {
     // ---------------------------------------------------------------- execution
 
     /** Runs blocks until an event is pending or an instruction faulted. */
-    private void runBlocks() {
+    void runBlocks() {
         Cpu cpu = this.cpu;
         Block block = null;
         int i = 0;
@@ -201,7 +207,7 @@ final class InterpreterVcpu implements Vcpu {
         }
     }
 
-    private Block lookUp() {
+    final Block lookUp() {
         long linear = cpu.codeAddress();
         Block found = cpu.code.find(linear, cpu.codeMode);
         if (found == null) {
@@ -251,7 +257,7 @@ final class InterpreterVcpu implements Vcpu {
     }
 
     /** Leaves a block at an instruction that did not complete. */
-    private void leave(@Nullable Block block, int i, Fault fault) {
+    final void leave(@Nullable Block block, int i, Fault fault) {
         cpu.linkFrom = null;
         boolean stack = false;
         if (block != null) {
@@ -271,6 +277,8 @@ final class InterpreterVcpu implements Vcpu {
             vector = Vector.STACK_FAULT;
         }
         cpu.exceptions++;
+        exceptionVector = vector;
+        exceptionErrorCode = fault.hasErrorCode ? fault.errorCode : -1;
         Interrupts.raise(cpu, vector, fault.hasErrorCode, fault.errorCode);
     }
 

@@ -524,6 +524,7 @@ final class Mmu {
         largeLow = -1L;
         largeHigh = 0;
         cpu.code.flushTranslations();
+        tellFlushed();
     }
 
     /** Drops every translation that is not global, as a load of CR3 does. */
@@ -543,6 +544,14 @@ final class Mmu {
             usedCount[v] = kept;
         }
         cpu.code.flushTranslations();
+        tellFlushed();
+    }
+
+    private void tellFlushed() {
+        TranslationListener listener = cpu.translations;
+        if (listener != null) {
+            listener.translationsFlushed();
+        }
     }
 
     /** Drops the translations of one page, as INVLPG does. */
@@ -562,6 +571,10 @@ final class Mmu {
             }
         }
         cpu.code.flushTranslation(address);
+        TranslationListener listener = cpu.translations;
+        if (listener != null) {
+            listener.translationFlushed(page);
+        }
     }
 
     /** Makes writes to a page of RAM come to {@link #writeSlow}, because code of it is being cached. */
@@ -575,6 +588,43 @@ final class Mmu {
                 }
             }
         }
+        TranslationListener listener = cpu.translations;
+        if (listener != null) {
+            listener.writesTrapped(pageNumber);
+        }
+    }
+
+    /** {@return the number of the TLB view in use, 0 to 2} */
+    int viewNumber() {
+        return view;
+    }
+
+    /**
+     * Translates a page for a TLB outside of this class; may fault as the access does.
+     *
+     * @param address linear address
+     * @param write whether the access writes
+     * @return the offset in RAM of the page when the access may be made there without coming here, else -1
+     */
+    long translatePage(long address, boolean write) {
+        int access = write ? WRITE : READ;
+        translate(address, access);
+        long[] tlb = views[view];
+        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        long page = address & -PAGE_SIZE;
+        return tlb[slot + access] == page ? page + tlb[slot + 2] : -1;
+    }
+
+    /** {@return whether a page that {@link #translatePage} has just translated may also be written without coming here} */
+    boolean writable(long address) {
+        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        return views[view][slot + 1] == (address & -PAGE_SIZE);
+    }
+
+    /** {@return whether a page that {@link #translatePage} has just translated may also be read without coming here} */
+    boolean readable(long address) {
+        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        return views[view][slot] == (address & -PAGE_SIZE);
     }
 
     private static void clear(long[] tlb, int slot) {

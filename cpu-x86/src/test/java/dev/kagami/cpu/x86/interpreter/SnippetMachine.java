@@ -1,12 +1,16 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.ExitReason;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Timers;
+import dev.kagami.cpu.Vcpu;
 import dev.kagami.cpu.x86.decode.Decoder;
 import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.memory.GuestMemory;
 import java.util.Arrays;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Runs a few instructions in 64-bit mode at privilege level 3: one at a time, or through blocks as the run loop does it. What
@@ -27,8 +31,25 @@ final class SnippetMachine implements AutoCloseable {
     private final Instruction instruction = new Instruction();
     private final BlockBuilder builder;
 
+    private final @Nullable InterpreterVcpu translating;
+
     SnippetMachine() {
-        cpu = new InterpreterProcessors(new ProcessorConfig(1, null), memory, new NoBus(), new NoTimers()).cpu(0);
+        this(null);
+    }
+
+    /**
+     * Creates a machine whose {@link #runBlocks} goes through a translator.
+     *
+     * @param drive makes the virtual CPU, or null for none
+     */
+    SnippetMachine(@Nullable Function<Cpu, Vcpu> drive) {
+        ProcessorConfig config = new ProcessorConfig(1, null);
+        InterpreterProcessors processors = drive == null
+                ? new InterpreterProcessors(config, memory, new NoBus(), new NoTimers())
+                : new InterpreterProcessors(config, memory, new NoBus(), new NoTimers(), drive);
+        cpu = processors.cpu(0);
+        translating =
+                drive == null ? null : (InterpreterVcpu) processors.vcpus().getFirst();
         long pointer = TABLES + 0x1000;
         long data = TABLES + 0x2000;
         long codeTable = TABLES + 0x3000;
@@ -102,6 +123,11 @@ final class SnippetMachine implements AutoCloseable {
         r[Cpu.RIP] = MachineState.CODE;
         state.exception = -1;
         state.errorCode = -1;
+        if (translating != null) {
+            runTranslating(translating, state, code.length);
+            store(state);
+            return;
+        }
         cpu.next = null;
         cpu.linkFrom = null;
         for (int i = 0; i < MAX_INSTRUCTIONS; i++) {
@@ -110,6 +136,21 @@ final class SnippetMachine implements AutoCloseable {
             }
         }
         store(state);
+    }
+
+    /** Runs until the first exception, which shuts the CPU down because it has no interrupt descriptor table. */
+    private void runTranslating(InterpreterVcpu vcpu, MachineState state, int end) {
+        cpu.idtLimit = 0;
+        ExitReason reason = vcpu.run();
+        if (reason != ExitReason.SHUTDOWN) {
+            throw new IllegalStateException(reason + " " + vcpu.exitDetail());
+        }
+        int position = (int) (cpu.r[Cpu.RIP] - MachineState.CODE);
+        if (vcpu.exceptionVector != Vector.INVALID_OPCODE || position != end) {
+            state.exception = vcpu.exceptionVector;
+            state.errorCode = vcpu.exceptionErrorCode;
+            state.faultOffset = position;
+        }
     }
 
     private boolean block(MachineState state, int end) {

@@ -1,0 +1,349 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import java.util.Arrays;
+
+/** Emits x86-64 machine code into a growing buffer. None of the methods but the obvious ones emits code that changes flags. */
+final class Assembler {
+    static final int RAX = 0;
+    static final int RCX = 1;
+    static final int RDX = 2;
+    static final int RBX = 3;
+    static final int RSP = 4;
+    static final int RBP = 5;
+    static final int RSI = 6;
+    static final int RDI = 7;
+    static final int R8 = 8;
+    static final int R9 = 9;
+    static final int R10 = 10;
+    static final int R11 = 11;
+    static final int R12 = 12;
+    static final int R13 = 13;
+    static final int R14 = 14;
+    static final int R15 = 15;
+    /** No register. */
+    static final int NONE = -1;
+
+    private static final int GS = 0x65;
+
+    private byte[] bytes = new byte[4096];
+    private int position;
+
+    void clear() {
+        position = 0;
+    }
+
+    int position() {
+        return position;
+    }
+
+    byte[] bytes() {
+        return bytes;
+    }
+
+    void emit(int b) {
+        if (position == bytes.length) {
+            bytes = Arrays.copyOf(bytes, 2 * bytes.length);
+        }
+        bytes[position++] = (byte) b;
+    }
+
+    void emit32(int value) {
+        emit(value);
+        emit(value >> 8);
+        emit(value >> 16);
+        emit(value >> 24);
+    }
+
+    void emit64(long value) {
+        emit32((int) value);
+        emit32((int) (value >> 32));
+    }
+
+    void set32(int at, int value) {
+        bytes[at] = (byte) value;
+        bytes[at + 1] = (byte) (value >> 8);
+        bytes[at + 2] = (byte) (value >> 16);
+        bytes[at + 3] = (byte) (value >> 24);
+    }
+
+    private void rexW(int reg, int index, int base) {
+        emit(0x48 | (reg & 8) >> 1 | (index & 8) >> 2 | (base & 8) >> 3);
+    }
+
+    /** Emits ModRM, SIB and displacement for [base + index * 2^scale + displacement]; base or index may be {@link #NONE}. */
+    void memory(int reg, int base, int index, int scale, int displacement) {
+        int r = (reg & 7) << 3;
+        if (base == NONE) {
+            emit(r | 4);
+            emit(scale << 6 | (index == NONE ? 4 : index & 7) << 3 | 5);
+            emit32(displacement);
+            return;
+        }
+        int mod = displacement == 0 && (base & 7) != 5 ? 0 : displacement == (byte) displacement ? 0x40 : 0x80;
+        if (index == NONE && (base & 7) != 4) {
+            emit(mod | r | base & 7);
+        } else {
+            emit(mod | r | 4);
+            emit(scale << 6 | (index == NONE ? 4 : index & 7) << 3 | base & 7);
+        }
+        if (mod == 0x40) {
+            emit(displacement);
+        } else if (mod == 0x80) {
+            emit32(displacement);
+        }
+    }
+
+    private void state(int reg, int offset) {
+        memory(reg, NONE, NONE, 0, offset);
+    }
+
+    /** mov reg, gs:[offset]. */
+    void loadState(int reg, int offset) {
+        emit(GS);
+        rexW(reg, 0, 0);
+        emit(0x8B);
+        state(reg, offset);
+    }
+
+    /** mov gs:[offset], reg. */
+    void storeState(int reg, int offset) {
+        emit(GS);
+        rexW(reg, 0, 0);
+        emit(0x89);
+        state(reg, offset);
+    }
+
+    /** mov dword gs:[offset], value. */
+    void storeState32(int offset, int value) {
+        emit(GS);
+        emit(0xC7);
+        state(0, offset);
+        emit32(value);
+    }
+
+    /** mov reg32, gs:[offset]. */
+    void loadState32(int reg, int offset) {
+        emit(GS);
+        emit(0x8B);
+        state(reg, offset);
+    }
+
+    /** push qword gs:[offset]. */
+    void pushState(int offset) {
+        emit(GS);
+        emit(0xFF);
+        state(6, offset);
+    }
+
+    /** pop qword gs:[offset]. */
+    void popState(int offset) {
+        emit(GS);
+        emit(0x8F);
+        state(0, offset);
+    }
+
+    void push(int reg) {
+        if (reg >= 8) {
+            emit(0x41);
+        }
+        emit(0x50 | reg & 7);
+    }
+
+    void pop(int reg) {
+        if (reg >= 8) {
+            emit(0x41);
+        }
+        emit(0x58 | reg & 7);
+    }
+
+    void pushFlags() {
+        emit(0x9C);
+    }
+
+    void popFlags() {
+        emit(0x9D);
+    }
+
+    void ret() {
+        emit(0xC3);
+    }
+
+    /** mov to, from. */
+    void move(int to, int from) {
+        rexW(from, 0, to);
+        emit(0x89);
+        emit(0xC0 | (from & 7) << 3 | to & 7);
+    }
+
+    /** Loads a constant in the shortest way. */
+    void constant(int reg, long value) {
+        if (value >>> 32 == 0) {
+            if (reg >= 8) {
+                emit(0x41);
+            }
+            emit(0xB8 | reg & 7);
+            emit32((int) value);
+        } else if (value == (int) value) {
+            rexW(0, 0, reg);
+            emit(0xC7);
+            emit(0xC0 | reg & 7);
+            emit32((int) value);
+        } else {
+            rexW(0, 0, reg);
+            emit(0xB8 | reg & 7);
+            emit64(value);
+        }
+    }
+
+    /** lea to, [base + index * 2^scale + displacement]. */
+    void lea(int to, int base, int index, int scale, int displacement) {
+        rexW(to, index == NONE ? 0 : index, base == NONE ? 0 : base);
+        emit(0x8D);
+        memory(to, base, index, scale, displacement);
+    }
+
+    /** lea to32, [base + index * 2^scale + displacement], which clears the upper half of the register. */
+    void lea32(int to, int base, int index, int scale, int displacement) {
+        int rex = (to & 8) >> 1 | (index == NONE ? 0 : (index & 8) >> 2) | (base == NONE ? 0 : (base & 8) >> 3);
+        if (rex != 0) {
+            emit(0x40 | rex);
+        }
+        emit(0x8D);
+        memory(to, base, index, scale, displacement);
+    }
+
+    /** mov reg, [base + displacement]. */
+    void load(int reg, int base, int displacement) {
+        rexW(reg, 0, base);
+        emit(0x8B);
+        memory(reg, base, NONE, 0, displacement);
+    }
+
+    /** mov [base + displacement], reg. */
+    void store(int reg, int base, int displacement) {
+        rexW(reg, 0, base);
+        emit(0x89);
+        memory(reg, base, NONE, 0, displacement);
+    }
+
+    /** pext to, from, gs:[offset] for registers below 8. */
+    void extractByState(int to, int from, int offset) {
+        emit(GS);
+        emit(0xC4);
+        emit(0xE2); // R, X and B clear, map 0F38
+        emit(0x80 | (~from & 15) << 3 | 2); // W1, vvvv, L0, F3
+        emit(0xF5);
+        state(to, offset);
+    }
+
+    /** jmp rel32 to be filled in. Returns the position of the displacement. */
+    int jump() {
+        emit(0xE9);
+        emit32(0);
+        return position - 4;
+    }
+
+    /** jcc rel32 to be filled in. Returns the position of the displacement. */
+    int jumpIf(int condition) {
+        emit(0x0F);
+        emit(0x80 | condition);
+        emit32(0);
+        return position - 4;
+    }
+
+    /** Makes a jump lead to the current position. */
+    void land(int displacementAt) {
+        set32(displacementAt, position - (displacementAt + 4));
+    }
+
+    /** jrcxz over what follows. Returns the position of the displacement byte. */
+    int jumpIfRcxZero() {
+        emit(0xE3);
+        emit(0);
+        return position - 1;
+    }
+
+    /** jecxz over what follows. Returns the position of the displacement byte. */
+    int jumpIfEcxZero() {
+        emit(0x67);
+        return jumpIfRcxZero();
+    }
+
+    /** Makes a short jump lead to the current position. */
+    void landShort(int displacementAt) {
+        int distance = position - (displacementAt + 1);
+        if (distance > 127) {
+            throw new AssertionError("short jump over " + distance);
+        }
+        bytes[displacementAt] = (byte) distance;
+    }
+
+    /** Takes back what was emitted behind a position. */
+    void truncate(int to) {
+        position = to;
+    }
+
+    /** Changes a byte emitted before. */
+    void set8(int at, int value) {
+        bytes[at] = (byte) value;
+    }
+
+    /** mov reg32, [base + displacement], for registers below 8. */
+    void load32(int reg, int base, int displacement) {
+        emit(0x8B);
+        memory(reg, base, NONE, 0, displacement);
+    }
+
+    private void registers(int opcode, int reg, int rm, boolean wide) {
+        int rex = (wide ? 8 : 0) | (reg & 8) >> 1 | (rm & 8) >> 3;
+        if (rex != 0) {
+            emit(0x40 | rex);
+        }
+        emit(opcode);
+        emit(0xC0 | (reg & 7) << 3 | rm & 7);
+    }
+
+    /** mov to32, from32. */
+    void move32(int to, int from) {
+        registers(0x89, from, to, false);
+    }
+
+    /** cmp a, b; changes flags. */
+    void compare(int a, int b, boolean wide) {
+        registers(0x39, b, a, wide);
+    }
+
+    /** cmp a, value of 8 bits; changes flags. */
+    void compareConstant(int a, int value, boolean wide) {
+        registers(0x83, 7, a, wide);
+        emit(value);
+    }
+
+    /** Fills a register with the sign of another; changes flags. */
+    void signOf(int to, int from, boolean wide) {
+        registers(0x89, from, to, wide);
+        registers(0xC1, 7, to, wide);
+        emit(wide ? 63 : 31);
+    }
+
+    /** to = from + 1. */
+    void increment(int to, int from, boolean wide) {
+        if (wide) {
+            lea(to, from, NONE, 0, 1);
+        } else {
+            lea32(to, from, NONE, 0, 1);
+        }
+    }
+
+    /** jmp reg, for registers below 8. */
+    void jumpRegister(int reg) {
+        emit(0xFF);
+        emit(0xE0 | reg);
+    }
+
+    /** jmp [base + displacement], for registers below 8. */
+    void jumpMemory(int base, int displacement) {
+        emit(0xFF);
+        memory(4, base, NONE, 0, displacement);
+    }
+}

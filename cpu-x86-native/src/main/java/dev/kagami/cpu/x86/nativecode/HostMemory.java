@@ -1,0 +1,122 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/** The few system calls of Linux that the translator needs, through java.lang.foreign. */
+final class HostMemory {
+    private static final int PROT_READ = 1;
+    private static final int PROT_WRITE = 2;
+    private static final int PROT_EXEC = 4;
+    private static final int MAP_SHARED = 1;
+    private static final int MFD_CLOEXEC = 1;
+    private static final long ARCH_PRCTL = 158;
+    private static final long ARCH_SET_GS = 0x1001;
+
+    private static final Linker LINKER = Linker.nativeLinker();
+    private static final MethodHandle MEMFD_CREATE =
+            function("memfd_create", ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT);
+    private static final MethodHandle FTRUNCATE =
+            function("ftruncate", ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG);
+    private static final MethodHandle MMAP = function(
+            "mmap",
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_INT,
+            ValueLayout.JAVA_LONG);
+    private static final MethodHandle MUNMAP =
+            function("munmap", ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
+    private static final MethodHandle CLOSE = function("close", ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
+    private static final MethodHandle SYSCALL = function(
+            "syscall", ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
+
+    private HostMemory() {}
+
+    private static MethodHandle function(
+            String name, java.lang.foreign.MemoryLayout result, java.lang.foreign.MemoryLayout... parameters) {
+        SymbolLookup lookup = LINKER.defaultLookup();
+        return LINKER.downcallHandle(
+                lookup.find(name).orElseThrow(() -> new UnsatisfiedLinkError("the C library has no " + name)),
+                FunctionDescriptor.of(result, parameters));
+    }
+
+    /**
+     * Code memory: one file, seen writable at one place and executable at another.
+     *
+     * @param writable the view to write code through
+     * @param executable address of the view that runs
+     */
+    record CodeMemory(MemorySegment writable, long executable) {
+        void unmap() {
+            try {
+                int a = (int) MUNMAP.invokeExact(writable.address(), writable.byteSize());
+                int b = (int) MUNMAP.invokeExact(executable, writable.byteSize());
+                if (a != 0 || b != 0) {
+                    throw new IllegalStateException("munmap failed");
+                }
+            } catch (RuntimeException | Error e) {
+                throw e;
+            } catch (Throwable e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
+    /**
+     * Maps memory for code.
+     *
+     * @param size bytes, a multiple of the page size
+     * @return the two views
+     * @throws UnsupportedOperationException when the host refuses
+     */
+    static CodeMemory mapCode(long size) {
+        try (Arena arena = Arena.ofConfined()) {
+            int file = (int) MEMFD_CREATE.invokeExact(arena.allocateFrom("kagami-code"), MFD_CLOEXEC);
+            if (file < 0 || (int) FTRUNCATE.invokeExact(file, size) != 0) {
+                throw new UnsupportedOperationException("memfd_create failed");
+            }
+            long writable = (long) MMAP.invokeExact(0L, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0L);
+            long executable = (long) MMAP.invokeExact(0L, size, PROT_READ | PROT_EXEC, MAP_SHARED, file, 0L);
+            int closed = (int) CLOSE.invokeExact(file);
+            if (writable == -1 || executable == -1 || closed != 0) {
+                throw new UnsupportedOperationException("the host refuses executable memory");
+            }
+            return new CodeMemory(MemorySegment.ofAddress(writable).reinterpret(size), executable);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Points gs of the calling thread at an address; the JVM and the C library on x86-64 Linux don't use gs. */
+    static void setGs(long address) {
+        try {
+            long result = (long) SYSCALL.invokeExact(ARCH_PRCTL, ARCH_SET_GS, address);
+            if (result != 0) {
+                throw new IllegalStateException("arch_prctl(ARCH_SET_GS) failed");
+            }
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /**
+     * Makes a handle that calls emitted code.
+     *
+     * @return a handle of type (MemorySegment function, long argument) to void
+     */
+    static MethodHandle entry() {
+        return LINKER.downcallHandle(FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));
+    }
+}

@@ -1,0 +1,90 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import dev.kagami.cpu.Availability;
+import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.Engine;
+import dev.kagami.cpu.ProcessorConfig;
+import dev.kagami.cpu.Processors;
+import dev.kagami.cpu.Timers;
+import dev.kagami.cpu.Vcpu;
+import dev.kagami.cpu.x86.interpreter.InterpreterProcessors;
+import dev.kagami.memory.GuestMemory;
+import java.util.List;
+
+/** The engine that translates guest code to host code. */
+public final class NativeEngine implements Engine {
+    /** Creates the engine; for {@link java.util.ServiceLoader}. */
+    public NativeEngine() {}
+
+    @Override
+    public String name() {
+        return "native";
+    }
+
+    @Override
+    public String description() {
+        return "x86-64 translated to host code in Java; needs an x86-64 Linux host and native access";
+    }
+
+    @Override
+    public int priority() {
+        return -10;
+    }
+
+    @Override
+    public Availability availability() {
+        String os = System.getProperty("os.name", "");
+        String arch = System.getProperty("os.arch", "");
+        if (!os.equals("Linux") || !arch.equals("amd64")) {
+            return new Availability.Unavailable(
+                    "this host is %s on %s; only x86-64 Linux is supported".formatted(os, arch));
+        }
+        Module module = NativeEngine.class.getModule();
+        if (!module.isNativeAccessEnabled()) {
+            return new Availability.Unavailable("native access is denied; start Java with --enable-native-access="
+                    + (module.isNamed() ? module.getName() : "ALL-UNNAMED"));
+        }
+        return HostFeatures.check();
+    }
+
+    @Override
+    public Processors createProcessors(ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers) {
+        if (config.trace() != null) {
+            // A trace is of single instructions, which is the interpreter's way.
+            return new InterpreterProcessors(config, memory, bus, timers);
+        }
+        return new NativeProcessors(config, memory, bus, timers);
+    }
+
+    /** The CPUs with the host memory of their translators. */
+    private static final class NativeProcessors implements Processors {
+        private final InterpreterProcessors processors;
+
+        NativeProcessors(ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers) {
+            processors = new InterpreterProcessors(config, memory, bus, timers, NativeVcpu::new);
+        }
+
+        @Override
+        public List<Vcpu> vcpus() {
+            return processors.vcpus();
+        }
+
+        @Override
+        public void sendMessage(long address, int data) {
+            processors.sendMessage(address, data);
+        }
+
+        @Override
+        public void setExternalInterrupt(boolean asserted) {
+            processors.setExternalInterrupt(asserted);
+        }
+
+        @Override
+        public void close() {
+            processors.close();
+            for (Vcpu vcpu : processors.vcpus()) {
+                ((NativeVcpu) vcpu).close();
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import dev.kagami.cpu.x86.interpreter.Cpu;
+import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
+
+/** A virtual CPU that runs translated code where there is some. */
+final class NativeVcpu extends TranslatingVcpu {
+    /** Runs of a block by the interpreter before it is translated. */
+    private static final int HOT = Integer.getInteger("dev.kagami.native.hot", 6);
+
+    private static final int PAGE_SIZE = 4096;
+
+    /** Result of {@link #left}: translated code has been left for good. */
+    private static final int LEFT = -1;
+
+    /** Blocks known, cold ones too, at which everything is forgotten. */
+    private static final int MAX_BLOCKS = 1 << 20;
+
+    private static final long CODE_BYTES = 64L << 20;
+
+    /** Room that must be left in the code memory for one more block. */
+    private static final int BLOCK_BYTES = 64 << 10;
+
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
+    private static final VarHandle EVENTS = INT.varHandle();
+    private static final MethodHandle ENTER = HostMemory.entry();
+    private static final long JUMP_BYTES = 16L * Translator.JUMP_ENTRIES;
+
+    /** Bits of an address that select an entry of the jump cache; instructions are rarely two bytes apart. */
+    private static final long JUMP_MASK = (long) (Translator.JUMP_ENTRIES - 1) << 1;
+
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment state;
+    private final MemorySegment jumps;
+    private final MemorySegment noJumps;
+    private final SoftTlb tlb;
+    private final HostMemory.CodeMemory memory;
+    private final ExitTable exits = new ExitTable();
+    private final Translator translator = new Translator(exits);
+    private final BlockTable blocks = new BlockTable();
+    private final DataPage page = new DataPage();
+    private final byte[] guestCode = new byte[PAGE_SIZE];
+    private final MethodHandle enter;
+    private final int firstBlock;
+    private int codeEnd;
+    private @Nullable Thread gsThread;
+    private boolean jumpsEmpty;
+    private final int firstExits;
+
+    NativeVcpu(Cpu cpu) {
+        super(cpu);
+        state = arena.allocate(StateBlock.SIZE, 64);
+        jumps = arena.allocate(2 * JUMP_BYTES, 64);
+        tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
+        memory = HostMemory.mapCode(CODE_BYTES);
+        Translator.Result enterCode = translator.emitEnter();
+        int leave = install(enterCode);
+        codeEnd = leave;
+        codeEnd = install(translator.emitLeave(leave));
+        firstBlock = codeEnd;
+        enter = ENTER.bindTo(MemorySegment.ofAddress(memory.executable()));
+        state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (Translator.TLB_ENTRIES - 1) << 12);
+        state.set(LONG, StateBlock.PAGE_MASK, -(long) PAGE_SIZE);
+        state.set(LONG, StateBlock.JUMP_INDEX_MASK, JUMP_MASK);
+        noJumps = emptyJumps(arena);
+        clearJumps();
+        firstExits = exits.size();
+        listen();
+    }
+
+    /** Copies code into the code memory and returns the position behind it. */
+    private int install(Translator.Result code) {
+        MemorySegment.copy(code.host(), 0, memory.writable(), ValueLayout.JAVA_BYTE, codeEnd, code.length());
+        return codeEnd + code.length() + 15 & -16;
+    }
+
+    /** Frees the host memory; the CPU must not run any more. */
+    void close() {
+        memory.unmap();
+        arena.close();
+    }
+
+    // ---------------------------------------------------------------- running
+
+    @Override
+    protected boolean runTranslated() {
+        NativeBlock block = find(instructionPointer());
+        if (block == null) {
+            return false;
+        }
+        if (block.refused) {
+            interpretInstruction();
+            return true;
+        }
+        if (block.entry == NativeBlock.COLD) {
+            return false;
+        }
+        Thread thread = Thread.currentThread();
+        if (gsThread != thread) {
+            HostMemory.setGs(state.address());
+            gsThread = thread;
+        }
+        // Whoever signals after this stops us again; whoever did before has left its mark in the CPU's events.
+        EVENTS.setVolatile(state, (long) StateBlock.EVENTS, 0);
+        if (eventsPending()) {
+            return true;
+        }
+        copyOut(state, StateBlock.REGISTERS, StateBlock.FLAGS, StateBlock.BASES);
+        state.set(LONG, StateBlock.TLB, tlb.address(view()));
+        state.set(LONG, StateBlock.JUMPS, jumps.address() + jumpView());
+        int position = block.entry;
+        while (position >= 0) {
+            try {
+                enter.invokeExact(memory.executable() + position);
+            } catch (RuntimeException | Error e) {
+                throw e;
+            } catch (Throwable e) {
+                throw new IllegalStateException(e);
+            }
+            position = left(exits.get(state.get(INT, StateBlock.EXIT)));
+        }
+        return true;
+    }
+
+    /**
+     * Does what an exit asks for.
+     *
+     * @return position in the code memory to go on at, or a negative number when the registers are back in the CPU
+     */
+    private int left(Exit exit) {
+        if (exit.kind == Exit.Kind.READ || exit.kind == Exit.Kind.WRITE) {
+            long address = state.get(LONG, StateBlock.ADDRESS);
+            boolean write = exit.kind == Exit.Kind.WRITE;
+            // An access that straddles pages is the interpreter's.
+            if ((address & PAGE_SIZE - 1) + exit.size <= PAGE_SIZE && translateData(address, write, page)) {
+                tlb.enter(view(), address, ram().address() + page.offset, page.readable, page.writable);
+                return exit.host;
+            }
+        }
+        countInstructions(state.get(LONG, StateBlock.RETIRED) - exit.uncounted);
+        state.set(LONG, StateBlock.RETIRED, 0);
+        boolean indirect = exit.kind == Exit.Kind.INDIRECT;
+        long guest = indirect ? state.get(LONG, StateBlock.TARGET) : exit.guest;
+        copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
+        setInstructionPointer(guest);
+        switch (exit.kind) {
+            case READ, WRITE, INTERPRET -> {
+                interpretInstruction();
+                return LEFT;
+            }
+            case EVENT, DROPPED -> {
+                return LEFT;
+            }
+            case DIRECT, INDIRECT -> {
+                NativeBlock target = find(guest);
+                if (target == null || target.entry == NativeBlock.COLD) {
+                    return LEFT;
+                }
+                if (!indirect) {
+                    patchJump(exit.host, target.entry);
+                } else {
+                    remember(guest, target.entry);
+                }
+                return eventsPending() ? LEFT : target.entry;
+            }
+        }
+        throw new AssertionError(exit.kind);
+    }
+
+    /** Finds the block at an address; counts it and translates it when it has become hot. Faults as a fetch does. */
+    private @Nullable NativeBlock find(long linear) {
+        int number = codePage(linear);
+        if (number < 0) {
+            return null;
+        }
+        NativeBlock block = blocks.find(linear, number, codeMode());
+        if (block == null) {
+            block = new NativeBlock(linear, number, codeMode());
+            blocks.add(block);
+        }
+        if (block.entry == NativeBlock.COLD && !block.refused && ++block.heat >= HOT) {
+            translate(block);
+        }
+        return block;
+    }
+
+    // ---------------------------------------------------------------- code memory
+
+    private void translate(NativeBlock block) {
+        if (codeEnd + BLOCK_BYTES > CODE_BYTES || blocks.count() > MAX_BLOCKS) {
+            // Everything goes at once. Links and jump cache lead nowhere else, and no translated code is running.
+            codeEnd = firstBlock;
+            exits.truncate(firstExits);
+            blocks.clear();
+            clearJumps();
+            blocks.add(block);
+        }
+        int from = (int) block.linear & PAGE_SIZE - 1;
+        int available = PAGE_SIZE - from;
+        MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, (long) block.page * PAGE_SIZE + from, guestCode, 0, available);
+        Translator.Result code = translator.translate(guestCode, available, block.linear, codeEnd);
+        if (code.instructions() == 0) {
+            block.refused = true;
+        } else {
+            block.entry = codeEnd;
+            codeEnd = install(code);
+        }
+        dependOnCode(block.page, from, code.guestBytes(), () -> drop(block));
+    }
+
+    /** Forgets a block whose code has changed: whoever is linked to it lands on an exit. */
+    private void drop(NativeBlock block) {
+        if (block.entry >= firstBlock && block.entry < codeEnd && blocks.contains(block)) {
+            Translator.Result code =
+                    translator.emitDropped(block.entry, exits.add(new Exit(Exit.Kind.DROPPED, block.linear, 0, 0)));
+            MemorySegment.copy(code.host(), 0, memory.writable(), ValueLayout.JAVA_BYTE, block.entry, code.length());
+        }
+        block.entry = NativeBlock.COLD;
+        block.refused = false;
+        block.heat = 0;
+        clearJumps();
+    }
+
+    private void patchJump(int displacementAt, int target) {
+        memory.writable().set(ValueLayout.JAVA_INT_UNALIGNED, displacementAt, target - (displacementAt + 4));
+    }
+
+    // ---------------------------------------------------------------- jump cache
+
+    /** {@return the offset of the jump cache for the CPU's privilege: user code must not find the kernel's blocks} */
+    private long jumpView() {
+        return userMode() ? JUMP_BYTES : 0;
+    }
+
+    private static int jumpIndex(long guest) {
+        return (int) (guest >>> 1) & Translator.JUMP_ENTRIES - 1;
+    }
+
+    private void remember(long guest, int position) {
+        long at = jumpView() + 16L * jumpIndex(guest);
+        jumps.set(LONG, at, -guest);
+        jumps.set(LONG, at + 8, memory.executable() + position);
+        jumpsEmpty = false;
+    }
+
+    private void clearJumps() {
+        if (!jumpsEmpty) {
+            MemorySegment.copy(noJumps, 0, jumps, 0, JUMP_BYTES);
+            MemorySegment.copy(noJumps, 0, jumps, JUMP_BYTES, JUMP_BYTES);
+            jumpsEmpty = true;
+        }
+    }
+
+    /** {@return a jump cache without entries: each holds an address that never leads to it} */
+    private static MemorySegment emptyJumps(Arena arena) {
+        MemorySegment empty = arena.allocate(JUMP_BYTES, 64);
+        for (int i = 0; i < Translator.JUMP_ENTRIES; i++) {
+            empty.set(LONG, 16L * i, -((long) (i ^ Translator.JUMP_ENTRIES / 2) << 1));
+        }
+        return empty;
+    }
+
+    @Override
+    public void eventPending() {
+        EVENTS.setVolatile(state, (long) StateBlock.EVENTS, 1);
+    }
+
+    @Override
+    public void translationsFlushed() {
+        tlb.clear();
+        clearJumps();
+    }
+
+    @Override
+    public void translationFlushed(long page) {
+        tlb.drop(page);
+        clearJumps();
+    }
+
+    @Override
+    public void writesTrapped(int pageNumber) {
+        tlb.trapWrites(ram().address() + (long) pageNumber * PAGE_SIZE);
+    }
+}

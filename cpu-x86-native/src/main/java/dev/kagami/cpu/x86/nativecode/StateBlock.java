@@ -1,0 +1,47 @@
+package dev.kagami.cpu.x86.nativecode;
+
+/** Layout of the block of native memory that translated code reaches through gs: offsets in bytes. */
+final class StateBlock {
+    /** The 16 guest registers in the encoding's order; current only outside of translated code, but for four. */
+    static final int REGISTERS = 0;
+
+    /** The guest's arithmetic flags; current only outside of translated code. */
+    static final int FLAGS = 0x80;
+
+    /** Target of a branch that translated code could not follow. */
+    static final int TARGET = 0x88;
+
+    /** Not 0 when translated code must be left; written by any thread. */
+    static final int EVENTS = 0x90;
+
+    /** Guest instructions entered since the last exit. */
+    static final int RETIRED = 0x98;
+
+    /** Number of the {@link Exit} by which translated code was left. */
+    static final int EXIT = 0xA0;
+
+    /** Guest address of a memory access that missed the TLB. */
+    static final int ADDRESS = 0xA8;
+
+    /** Address of the current view's TLB. */
+    static final int TLB = 0xB0;
+
+    /** Mask that selects a TLB index from an address. */
+    static final int TLB_INDEX_MASK = 0xB8;
+
+    /** Mask of the page number. */
+    static final int PAGE_MASK = 0xC0;
+
+    /** Address of the jump cache. */
+    static final int JUMPS = 0xC8;
+
+    /** Mask that selects a jump-cache index from an address. */
+    static final int JUMP_INDEX_MASK = 0xD0;
+
+    /** Bases of the guest's FS and GS. */
+    static final int BASES = 0xD8;
+
+    static final int SIZE = 0x100;
+
+    private StateBlock() {}
+}

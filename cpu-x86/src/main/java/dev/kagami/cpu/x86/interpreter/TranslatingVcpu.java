@@ -1,0 +1,223 @@
+package dev.kagami.cpu.x86.interpreter;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * A virtual CPU whose 64-bit code is run by a translator, with the interpreter for everything else: for code that is not
+ * hot yet, for other modes, and for instructions that the translator leaves out.
+ *
+ * <p>This class is the translator's window on the CPU: a subclass emits and runs host code, and asks here for code bytes,
+ * address translations and the interpretation of single instructions. All methods belong to the vCPU's thread, except
+ * {@link #eventPending}.
+ */
+public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu implements TranslationListener {
+    /** Number of TLB views; see {@link #view}. */
+    public static final int VIEWS = 3;
+
+    /**
+     * Creates the virtual CPU.
+     *
+     * @param cpu the state to drive
+     */
+    protected TranslatingVcpu(Cpu cpu) {
+        super(cpu, null);
+    }
+
+    /** Starts telling this object of events and flushes; to be called when it is fully made. */
+    protected final void listen() {
+        cpu.translations = this;
+    }
+
+    /**
+     * Runs translated code at the instruction pointer if there is any.
+     *
+     * @return true when something ran; false when the interpreter shall run the block that begins there
+     */
+    protected abstract boolean runTranslated();
+
+    @Override
+    final void runBlocks() {
+        try {
+            while (cpu.events() == 0) {
+                if (cpu.mode != 64 || !runTranslated()) {
+                    interpretBlock();
+                }
+            }
+        } catch (Fault fault) {
+            // The fetch of code that is to be translated failed: the instruction pointer is right already.
+            leave(null, 0, fault);
+        }
+    }
+
+    private void interpretBlock() {
+        Block block = null;
+        int i = 0;
+        cpu.linkFrom = null;
+        try {
+            block = lookUp();
+            cpu.next = null;
+            for (i = 0; i < block.ops.length; i++) {
+                block.ops[i].execute(cpu);
+            }
+            cpu.retired += block.instructions;
+        } catch (Fault fault) {
+            leave(block, i, fault);
+        }
+    }
+
+    /** Interprets the instruction at the instruction pointer, with the exceptions it raises. */
+    protected final void interpretInstruction() {
+        Block block = null;
+        int i = 0;
+        cpu.linkFrom = null;
+        try {
+            long linear = cpu.codeAddress();
+            block = cpu.code.find(linear, cpu.codeMode | BlockBuilder.SINGLE);
+            if (block == null) {
+                block = builder.buildSingle(linear);
+            }
+            for (i = 0; i < block.ops.length; i++) {
+                block.ops[i].execute(cpu);
+            }
+            cpu.retired += block.instructions;
+        } catch (Fault fault) {
+            leave(block, i, fault);
+        }
+    }
+
+    /** {@return the instruction pointer} */
+    protected final long instructionPointer() {
+        return cpu.r[Cpu.RIP];
+    }
+
+    /**
+     * Sets the instruction pointer.
+     *
+     * @param value linear address
+     */
+    protected final void setInstructionPointer(long value) {
+        cpu.r[Cpu.RIP] = value;
+    }
+
+    /** {@return what decoded code depends on besides its bytes} */
+    protected final int codeMode() {
+        return cpu.codeMode;
+    }
+
+    /** {@return whether the CPU is at privilege level 3} */
+    protected final boolean userMode() {
+        return cpu.cpl == 3;
+    }
+
+    /** {@return the TLB view in use: user, supervisor, supervisor with RFLAGS.AC} */
+    protected final int view() {
+        return cpu.mmu.viewNumber();
+    }
+
+    /** {@return the guest's RAM} */
+    protected final MemorySegment ram() {
+        return cpu.ram;
+    }
+
+    /** {@return whether events are pending} */
+    protected final boolean eventsPending() {
+        return cpu.events() != 0;
+    }
+
+    /** Counts instructions that translated code has run. */
+    protected final void countInstructions(long count) {
+        cpu.retired += count;
+    }
+
+    /**
+     * Finds the page that the code at an address is in; faults as a fetch does.
+     *
+     * @param linear linear address
+     * @return the number of the page of RAM, or -1 when the code is not in RAM
+     */
+    protected final int codePage(long linear) {
+        CodePage page = cpu.code.page(linear);
+        return page == null ? -1 : page.number;
+    }
+
+    /**
+     * Asks to be told, once, when code bytes change.
+     *
+     * @param pageNumber page of RAM, from {@link #codePage}
+     * @param from first byte in the page
+     * @param bytes number of bytes
+     * @param dependent run when they may have changed
+     */
+    protected final void dependOnCode(int pageNumber, int from, int bytes, Runnable dependent) {
+        cpu.code.pageOf(pageNumber).addDependent(from, bytes, dependent);
+    }
+
+    /**
+     * Copies the general registers, the arithmetic flags and the bases of FS and GS out.
+     *
+     * @param target where to
+     * @param registers offset of the 16 registers
+     * @param flags offset of the flags
+     * @param bases offset of the two bases
+     */
+    protected final void copyOut(MemorySegment target, long registers, long flags, long bases) {
+        MemorySegment.copy(cpu.r, 0, target, ValueLayout.JAVA_LONG, registers, 16);
+        target.set(ValueLayout.JAVA_LONG, flags, cpu.arithmeticFlags() | 2);
+        target.set(ValueLayout.JAVA_LONG, bases, cpu.r[Cpu.SEGMENT_BASE + Cpu.FS]);
+        target.set(ValueLayout.JAVA_LONG, bases + 8, cpu.r[Cpu.SEGMENT_BASE + Cpu.GS]);
+    }
+
+    /**
+     * Copies the general registers and the arithmetic flags in.
+     *
+     * @param source where from
+     * @param registers offset of the 16 registers
+     * @param flags offset of the flags
+     */
+    protected final void copyIn(MemorySegment source, long registers, long flags) {
+        MemorySegment.copy(source, ValueLayout.JAVA_LONG, registers, cpu.r, 0, 16);
+        cpu.setArithmeticFlags((int) source.get(ValueLayout.JAVA_LONG, flags));
+    }
+
+    /** A page translated for data. */
+    protected static final class DataPage {
+        /** Offset of the page in RAM. */
+        public long offset;
+
+        /** Reads may go there directly. */
+        public boolean readable;
+
+        /** Writes may go there directly. */
+        public boolean writable;
+
+        /** Creates an object to be filled. */
+        public DataPage() {}
+    }
+
+    /**
+     * Translates a page for data, without raising the exception of an access that is not allowed.
+     *
+     * @param address linear address
+     * @param write whether the access writes
+     * @param result filled when the access may be made directly
+     * @return whether the access may be made directly; otherwise the instruction must be interpreted, which also delivers
+     *     its exception
+     */
+    protected final boolean translateData(long address, boolean write, DataPage result) {
+        long pageFaultAddress = cpu.cr2;
+        try {
+            long offset = cpu.mmu.translatePage(address, write);
+            if (offset < 0) {
+                return false;
+            }
+            result.offset = offset;
+            result.readable = cpu.mmu.readable(address);
+            result.writable = cpu.mmu.writable(address);
+            return true;
+        } catch (Fault fault) {
+            cpu.cr2 = pageFaultAddress;
+            return false;
+        }
+    }
+}

@@ -1,0 +1,16 @@
+package dev.kagami.cpu.x86.interpreter;
+
+/** Told by a CPU what host code that runs in place of the interpreter must know. */
+interface TranslationListener {
+    /** An event is pending: translated code must be left soon. Called from any thread. */
+    void eventPending();
+
+    /** All translations of linear addresses may have changed. */
+    void translationsFlushed();
+
+    /** The translation of one page may have changed. */
+    void translationFlushed(long page);
+
+    /** Writes to a page of RAM must be seen from now on, because code of it is being cached. */
+    void writesTrapped(int pageNumber);
+}
