@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
 /** {@code kagami engines}. */
 @Command(
         name = "engines",
-        description = "Lists the engines, the fastest first, and whether each can run on this host.",
+        description = "Lists the engines in the order of choice, and whether each can run on this host.",
         mixinStandardHelpOptions = true,
         versionProvider = Kagami.Version.class)
 final class EnginesCommand implements Callable<Integer> {

@@ -53,7 +53,8 @@ final class Engines {
                     if (!name.equals(AUTO)) {
                         return new Choice(engine, "asked for");
                     }
-                    return new Choice(engine, reason.isEmpty() ? "the fastest engine here" : reason.toString());
+                    return new Choice(
+                            engine, reason.isEmpty() ? "first choice of those that can run here" : reason.toString());
                 }
                 case Unavailable(String why) -> {
                     reason.append(reason.isEmpty() ? "" : "; ").append(engine.name());

@@ -73,7 +73,7 @@ public final class VirtualMachine implements AutoCloseable {
         return new VirtualMachine(config, engines);
     }
 
-    /** {@return the engines of this installation, the fastest first} */
+    /** {@return the engines of this installation, in the order of choice} */
     public static List<EngineInfo> engines() {
         return Engines.installed().list();
     }

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param linux what to boot, or null while nobody has said
  * @param cpus number of CPUs, 1 to 255
  * @param memory RAM, a multiple of 4 KiB from 2 MiB to 1 TiB
- * @param engine name of the engine, or {@code auto} for the fastest that can run here
+ * @param engine name of the engine, or {@code auto} for the first that can run here
  * @param serial what COM1 is connected to
  * @param debugExitPort the port whose writes end the machine with {@link Outcome.DebugExit}; empty for none
  * @param testDevice whether the machine has the small device of bare-metal test kernels: latches at ports 0xE0 and
@@ -178,7 +178,7 @@ public record VirtualMachineConfig(
         }
 
         /**
-         * Asks for an engine by name; by default the fastest that can run here is taken.
+         * Asks for an engine by name; by default the first that can run here is taken.
          *
          * @param name one of {@link VirtualMachine#engines}, or {@code auto}
          * @return this

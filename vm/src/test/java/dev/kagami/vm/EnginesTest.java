@@ -50,7 +50,7 @@ final class EnginesTest {
     }
 
     @Test
-    void listsTheFastestFirst() {
+    void listsThemInTheOrderOfChoice() {
         Engines engines = new Engines(List.of(engine("slow", 1, HERE), engine("fast", 2, NOT_HERE)));
         assertThat(engines.list())
                 .containsExactly(
