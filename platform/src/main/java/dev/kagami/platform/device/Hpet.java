@@ -66,6 +66,12 @@ public final class Hpet implements MmioDevice, Device {
     private long counterBase;
 
     private long started;
+    /**
+     * The counter as it was when the access or expiry that is being handled began. Comparators are looked at more than
+     * once meanwhile: with a counter that goes on between two looks, the moment at which both are equal could pass
+     * unseen, and the next one is a whole round of the counter away.
+     */
+    private long now;
 
     /**
      * Makes the timer in its power-on state.
@@ -107,6 +113,7 @@ public final class Hpet implements MmioDevice, Device {
         if (size < 4 || (offset & size - 1) != 0) {
             return;
         }
+        now = counter();
         for (Comparator comparator : comparators) {
             comparator.catchUp();
         }
@@ -151,8 +158,9 @@ public final class Hpet implements MmioDevice, Device {
                 updateAll();
             }
             case REGISTER_COUNTER -> {
-                counterBase = counter() & ~mask | value & mask;
+                counterBase = now & ~mask | value & mask;
                 started = timers.nanoTime();
+                now = counterBase;
                 updateAll();
             }
             default -> {
@@ -175,7 +183,7 @@ public final class Hpet implements MmioDevice, Device {
     private void writeConfiguration(long value) {
         long changed = value ^ configuration;
         if ((changed & CONFIGURATION_ENABLE) != 0) {
-            counterBase = counter();
+            counterBase = now;
             started = timers.nanoTime();
         }
         if ((changed & CONFIGURATION_LEGACY) != 0) {
@@ -284,7 +292,6 @@ public final class Hpet implements MmioDevice, Device {
             // Without an interrupt only a level-triggered comparator shows that it has fired.
             armed = false;
             if (enabled() && (interrupts || (config & TIMER_LEVEL) != 0)) {
-                long now = counter();
                 long distance = value - now & mask();
                 if (distance > 0 && distance <= Long.MAX_VALUE / TICK_NANOS / 2) {
                     armed = true;
@@ -298,6 +305,7 @@ public final class Hpet implements MmioDevice, Device {
 
         private void expired() {
             synchronized (Hpet.this) {
+                now = counter();
                 if (armed && !catchUp()) {
                     update();
                 }
@@ -306,7 +314,7 @@ public final class Hpet implements MmioDevice, Device {
 
         /** Fires when that is due, which it may be before the timer says so; {@return whether it was} */
         boolean catchUp() {
-            long late = counter() - target;
+            long late = now - target;
             if (!armed || late < 0) {
                 return false;
             }

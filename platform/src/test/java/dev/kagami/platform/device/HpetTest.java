@@ -9,6 +9,8 @@ import dev.kagami.platform.bus.PcBus;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class HpetTest extends DeviceContractTest<Hpet> {
     private static final int CONFIGURATION = 0x10;
@@ -81,6 +83,27 @@ class HpetTest extends DeviceContractTest<Hpet> {
         hpet.write(CONFIGURATION, 8, 1);
         assertThat(legacy).isFalse();
         assertThat(line.asserted()).isFalse();
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 7, 10, 33, 400, 5000})
+    void noMatchIsMissedWhileTimeGoesOn(long drift) {
+        timers.setDrift(drift);
+        hpet.write(CONFIGURATION, 8, 3);
+        hpet.write(TIMER0, 8, 0x104);
+        for (int round = 0; round < 1000; round++) {
+            long target = hpet.read(COUNTER, 4) + 1000 + round;
+            hpet.write(TIMER0 + 8, 4, target & 0xFFFF_FFFFL);
+            while (hpet.read(COUNTER, 4) < target - 20) {
+                timers.advance(10);
+            }
+            // Writes at about the time of the match, to a register that has nothing to do with it.
+            for (int i = 0; i < 20; i++) {
+                hpet.write(STATUS, 4, 1);
+            }
+            timers.advance(200_000);
+            assertThat(line.takeEdges()).as("round %d", round).isEqualTo(1);
+        }
     }
 
     @Test
