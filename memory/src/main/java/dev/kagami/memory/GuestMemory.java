@@ -369,8 +369,13 @@ public final class GuestMemory implements AutoCloseable {
         return (byte) WATCHED.getOpaque(watched, pageNumber) != 0;
     }
 
-    /** Announces a write that was made directly to {@link #segment}, so that cached code of those pages is dropped. */
-    private void written(long offset, long length) {
+    /**
+     * Announces a write that was made directly to {@link #segment}, so that cached code of those pages is dropped.
+     *
+     * @param offset offset of the first byte in {@link #segment}
+     * @param length bytes, at least 0
+     */
+    public void written(long offset, long length) {
         int last = (int) ((offset + length - 1) >>> PAGE_SHIFT);
         for (int page = (int) (offset >>> PAGE_SHIFT); page <= last; page++) {
             if ((byte) WATCHED.getOpaque(watched, page) != 0) {

@@ -1,0 +1,76 @@
+package dev.kagami.virtio;
+
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
+
+/** The thread of an active device: serves the queues that somebody points at, and sleeps otherwise. */
+final class DeviceThread {
+    private final AtomicLong pending = new AtomicLong();
+    private final QueueHandler handler;
+    private final Consumer<Throwable> failure;
+    private final Thread thread;
+    private volatile boolean idle;
+    private volatile boolean stopping;
+
+    DeviceThread(String name, QueueHandler handler, Consumer<Throwable> failure) {
+        this.handler = handler;
+        this.failure = failure;
+        this.thread = Thread.ofPlatform().daemon().name("kagami-" + name).unstarted(this::run);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** Has a queue served soon. Any thread may call this; it returns at once. */
+    void wake(int queue) {
+        pending.getAndUpdate(set -> set | 1L << queue);
+        if (idle) {
+            LockSupport.unpark(thread);
+        }
+    }
+
+    /** Ends the thread, after what it is doing now. Queues are stopped before, so that doesn't take long. */
+    void stop() {
+        stopping = true;
+        LockSupport.unpark(thread);
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void run() {
+        try {
+            while (!stopping) {
+                long set = pending.getAndSet(0);
+                if (set == 0) {
+                    sleep();
+                    continue;
+                }
+                for (long rest = set; rest != 0 && !stopping; rest &= rest - 1) {
+                    handler.serve(Long.numberOfTrailingZeros(rest));
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            failure.accept(e);
+        }
+    }
+
+    private void sleep() {
+        idle = true;
+        // Whoever sets a bit after this look sees the flag.
+        if (pending.get() == 0 && !stopping) {
+            LockSupport.park(this);
+        }
+        idle = false;
+    }
+}

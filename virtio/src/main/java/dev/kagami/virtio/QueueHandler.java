@@ -1,0 +1,18 @@
+package dev.kagami.virtio;
+
+/** Serves the queues of an active device. */
+public interface QueueHandler {
+    /**
+     * Serves a queue: called on the device's thread after the driver or {@link DeviceContext#wake} has pointed at it. Must
+     * return when the queue is empty, and should leave it able to notify; may throw {@link BrokenQueueException}.
+     *
+     * @param queue the queue's number
+     */
+    void serve(int queue);
+
+    /**
+     * Ends service. Called once, after the device's thread has ended; when this returns nothing may touch guest memory or
+     * the queues any more.
+     */
+    void close();
+}

@@ -1,0 +1,10 @@
+/** virtio 1.2: devices, queues, and the PCI and MMIO transports. */
+@org.jspecify.annotations.NullMarked
+module dev.kagami.virtio {
+    requires static org.jspecify;
+    requires transitive dev.kagami.platform;
+
+    exports dev.kagami.virtio;
+    exports dev.kagami.virtio.entropy;
+    exports dev.kagami.virtio.transport;
+}
