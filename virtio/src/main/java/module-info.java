@@ -2,9 +2,13 @@
 @org.jspecify.annotations.NullMarked
 module dev.kagami.virtio {
     requires static org.jspecify;
+    requires transitive dev.kagami.block;
+    requires transitive dev.kagami.net;
     requires transitive dev.kagami.platform;
 
     exports dev.kagami.virtio;
+    exports dev.kagami.virtio.disk;
     exports dev.kagami.virtio.entropy;
+    exports dev.kagami.virtio.network;
     exports dev.kagami.virtio.transport;
 }

@@ -5,6 +5,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a driver sees of a device, whichever transport shows it: features, status (virtio 1.2, 2.1 and 3.1), the
@@ -45,6 +46,7 @@ public final class DriverInterface {
     private volatile boolean broken;
     private volatile DeviceState state = INACTIVE;
     private volatile boolean memoryAllowed = true;
+    private volatile @Nullable Throwable bug;
 
     /** What a driver has written about a queue. */
     private static final class QueueRegisters {
@@ -231,8 +233,15 @@ public final class DriverInterface {
         sink.reset();
     }
 
+    /** {@return the last exception in the device that no driver should be able to cause, for tests} */
+    @Nullable
+    Throwable bug() {
+        return bug;
+    }
+
     private void failed(Throwable e) {
         if (!(e instanceof BrokenQueueException)) {
+            bug = e;
             LOGGER.log(Level.ERROR, "virtio device %s failed".formatted(device.name()), e);
         }
         fail(String.valueOf(e.getMessage()));

@@ -281,9 +281,9 @@ public final class Virtqueue {
     }
 
     /**
-     * Asks the driver to notify about the next request.
+     * Asks the driver to notify about the next request that it adds.
      *
-     * @return true when requests have come before the driver could see that: go on taking
+     * @return true when requests wait, among them any that came before the driver could see that: go on taking
      * @throws BrokenQueueException when the driver has put nonsense into the queue
      */
     public boolean enableNotifications() {
@@ -291,13 +291,14 @@ public final class Virtqueue {
             return false;
         }
         if (eventIndex) {
-            SHORT.setOpaque(ram, used + RING_ENTRIES + (long) size * USED_ENTRY, (short) nextAvailable);
+            look();
+            SHORT.setOpaque(ram, used + RING_ENTRIES + (long) size * USED_ENTRY, (short) seenAvailable);
         } else {
             SHORT.setOpaque(ram, used + RING_FLAGS, (short) 0);
         }
         // The driver writes its index and then looks at ours; we do it the other way round.
         VarHandle.fullFence();
-        return hasWaiting();
+        return look();
     }
 
     /**

@@ -60,6 +60,13 @@ public final class DriverQueue {
         transport.setUp(number, size, descriptors, available, used);
     }
 
+    /** Tells the device where the queue is, with empty rings. */
+    void setUpAgain() {
+        ram.set(SHORT_LAYOUT, available + 2, (short) 0);
+        ram.set(SHORT_LAYOUT, used + 2, (short) 0);
+        transport.setUp(number, size, descriptors, available, used);
+    }
+
     public long descriptorTable() {
         return descriptors;
     }

@@ -75,6 +75,13 @@ public final class SyntheticDriver {
         }
     }
 
+    /** Sets queues up where they were. */
+    public void setUpQueuesAgain() {
+        for (DriverQueue queue : queues) {
+            queue.setUpAgain();
+        }
+    }
+
     public void ready() {
         transport.setStatus(transport.status() | DriverInterface.DRIVER_OK);
     }

@@ -8,6 +8,8 @@ import dev.kagami.platform.pci.PciHost;
 import dev.kagami.platform.pci.PciLayout;
 import dev.kagami.virtio.transport.VirtioMmio;
 import dev.kagami.virtio.transport.VirtioPci;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /** RAM, a bus with PCI, and counters in place of processors: what a driver needs. */
@@ -35,6 +37,7 @@ public final class TestMachine implements AutoCloseable {
     private final PciHost pci = new PciHost(bus, router, PciLayout.around(memory), NOBODY);
     private long free = FIRST_FREE;
     private int mmioDevices;
+    private final List<DriverInterface> drivers = new ArrayList<>();
 
     public TestMachine() {}
 
@@ -69,6 +72,7 @@ public final class TestMachine implements AutoCloseable {
     /** Puts a device on PCI. */
     public PciTransport addPci(VirtioDevice device) {
         VirtioPci added = new VirtioPci(device, memory, this::message);
+        drivers.add(added.driver());
         return new PciTransport(this, pci.add(added.function()));
     }
 
@@ -76,7 +80,9 @@ public final class TestMachine implements AutoCloseable {
     public MmioTransport addMmio(VirtioDevice device) {
         long address = VirtioMmio.FIRST_ADDRESS + (long) mmioDevices++ * VirtioMmio.SIZE;
         int line = PciLayout.FIRST_INTERRUPT;
-        bus.addMmio(address, VirtioMmio.SIZE, 4, new VirtioMmio(device, memory, router.source(line)));
+        VirtioMmio added = new VirtioMmio(device, memory, router.source(line));
+        drivers.add(added.driver());
+        bus.addMmio(address, VirtioMmio.SIZE, 4, added);
         return new MmioTransport(this, address, line);
     }
 
@@ -96,7 +102,13 @@ public final class TestMachine implements AutoCloseable {
 
     @Override
     public void close() {
-        pci.reset();
+        drivers.forEach(DriverInterface::reset);
         memory.close();
+        for (DriverInterface driver : drivers) {
+            if (driver.bug() != null) {
+                throw new AssertionError(
+                        "an exception came out of " + driver.device().name(), driver.bug());
+            }
+        }
     }
 }
