@@ -128,6 +128,42 @@ final class Assembler {
         state(reg, offset);
     }
 
+    /** movups xmm, gs:[offset]. */
+    void loadVector(int xmm, int offset) {
+        vector(0x10, xmm, offset);
+    }
+
+    /** movups gs:[offset], xmm. */
+    void storeVector(int xmm, int offset) {
+        vector(0x11, xmm, offset);
+    }
+
+    private void vector(int opcode, int xmm, int offset) {
+        emit(GS);
+        if (xmm >= 8) {
+            emit(0x44);
+        }
+        emit(0x0F);
+        emit(opcode);
+        state(xmm, offset);
+    }
+
+    /** ldmxcsr gs:[offset]. */
+    void loadMxcsr(int offset) {
+        emit(GS);
+        emit(0x0F);
+        emit(0xAE);
+        state(2, offset);
+    }
+
+    /** stmxcsr gs:[offset]. */
+    void storeMxcsr(int offset) {
+        emit(GS);
+        emit(0x0F);
+        emit(0xAE);
+        state(3, offset);
+    }
+
     /** push qword gs:[offset]. */
     void pushState(int offset) {
         emit(GS);

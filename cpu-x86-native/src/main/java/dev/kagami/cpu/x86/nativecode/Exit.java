@@ -10,6 +10,8 @@ final class Exit {
         DIRECT,
         /** A branch whose target is in {@link StateBlock#TARGET}. */
         INDIRECT,
+        /** An instruction that needs the guest's vector registers in the host's. */
+        VECTOR,
         /** An instruction that the interpreter shall run. */
         INTERPRET,
         /** A read missed the TLB; may be resumed. */

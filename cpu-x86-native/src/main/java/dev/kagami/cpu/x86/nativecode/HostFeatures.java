@@ -14,24 +14,36 @@ final class HostFeatures {
 
     /** As Linux names them: PEXT and RORX, ADCX, MOVBE, CRC32, POPCNT, LZCNT, TZCNT. */
     private static final List<String> NEEDED =
-            List.of("bmi1", "bmi2", "abm", "adx", "movbe", "popcnt", "sse4_2", "cx16");
+            List.of("bmi1", "bmi2", "abm", "adx", "movbe", "popcnt", "sse4_2", "cx16", "aes", "pclmulqdq");
+
+    private static final Set<String> FLAGS_FOUND = read();
+
+    /** SHA1RNDS4 and the like may run on the host. */
+    static final boolean SHA = FLAGS_FOUND.contains("sha_ni");
+
+    /** GF2P8MULB and the like may run on the host. */
+    static final boolean GFNI = FLAGS_FOUND.contains("gfni");
 
     private HostFeatures() {}
 
-    static Availability check() {
-        Set<String> flags;
+    private static Set<String> read() {
         try (var lines = Files.lines(CPUINFO)) {
-            flags = lines.filter(line -> line.startsWith(FLAGS))
+            return lines.filter(line -> line.startsWith(FLAGS))
                     .findFirst()
                     .map(line ->
                             Set.of(line.substring(line.indexOf(':') + 1).trim().split("\\s+")))
                     .orElse(Set.of());
         } catch (IOException | RuntimeException e) {
-            return new Availability.Unavailable("cannot read " + CPUINFO + ": " + e.getMessage());
+            // Nothing is known of the host, so nothing may be used.
+            return Set.of();
         }
+    }
+
+    static Availability check() {
         for (String feature : NEEDED) {
-            if (!flags.contains(feature)) {
-                return new Availability.Unavailable("the host's processor has no " + feature);
+            if (!FLAGS_FOUND.contains(feature)) {
+                return new Availability.Unavailable(
+                        "the host's processor has no %s (by %s)".formatted(feature, CPUINFO));
             }
         }
         return new Availability.Available();

@@ -20,6 +20,9 @@ final class NativeBlock {
     /** Position of the host code in the code memory, or {@link #COLD}. */
     int entry = COLD;
 
+    /** The first instruction needs the guest's vector registers in the host's, so there is no host code in this mode. */
+    boolean needsVectors;
+
     /** The first instruction is one for the interpreter, so there is no host code. */
     boolean refused;
 

@@ -16,6 +16,15 @@ final class NativeVcpu extends TranslatingVcpu {
 
     private static final int PAGE_SIZE = 4096;
 
+    /** One for each privilege and each way of using vector registers. */
+    private static final int JUMP_CACHES = 4;
+
+    /** Added to the mode of blocks that have the guest's vector registers in the host's. */
+    private static final int VECTOR_MODE = 0x100;
+
+    /** MXCSR as the JVM has it: all exceptions masked, none noted. */
+    private static final int JVM_MXCSR = 0x1F80;
+
     /** Result of {@link #left}: translated code has been left for good. */
     private static final int LEFT = -1;
 
@@ -47,7 +56,12 @@ final class NativeVcpu extends TranslatingVcpu {
     private final BlockTable blocks = new BlockTable();
     private final DataPage page = new DataPage();
     private final byte[] guestCode = new byte[PAGE_SIZE];
-    private final MethodHandle enter;
+    private final MethodHandle enterPlain;
+    private final MethodHandle enterVectors;
+
+    /** Translated code that runs now, or ran last, has the guest's vector registers in the host's. */
+    private boolean vectors;
+
     private final int firstBlock;
     private int codeEnd;
     private @Nullable Thread gsThread;
@@ -57,15 +71,16 @@ final class NativeVcpu extends TranslatingVcpu {
     NativeVcpu(Cpu cpu) {
         super(cpu);
         state = arena.allocate(StateBlock.SIZE, 64);
-        jumps = arena.allocate(2 * JUMP_BYTES, 64);
+        jumps = arena.allocate(JUMP_CACHES * JUMP_BYTES, 64);
         tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
         memory = HostMemory.mapCode(CODE_BYTES);
-        Translator.Result enterCode = translator.emitEnter();
-        int leave = install(enterCode);
-        codeEnd = leave;
-        codeEnd = install(translator.emitLeave(leave));
+        enterPlain = entry(translator.emitEnter(false));
+        enterVectors = entry(translator.emitEnter(true));
+        codeEnd = install(translator.emitLeave(codeEnd, false));
+        codeEnd = install(translator.emitLeave(codeEnd, true));
         firstBlock = codeEnd;
-        enter = ENTER.bindTo(MemorySegment.ofAddress(memory.executable()));
+        state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
+        state.set(INT, StateBlock.HOST_MXCSR, JVM_MXCSR);
         state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (Translator.TLB_ENTRIES - 1) << 12);
         state.set(LONG, StateBlock.PAGE_MASK, -(long) PAGE_SIZE);
         state.set(LONG, StateBlock.JUMP_INDEX_MASK, JUMP_MASK);
@@ -73,6 +88,12 @@ final class NativeVcpu extends TranslatingVcpu {
         clearJumps();
         firstExits = exits.size();
         listen();
+    }
+
+    private MethodHandle entry(Translator.Result code) {
+        MemorySegment address = MemorySegment.ofAddress(memory.executable() + codeEnd);
+        codeEnd = install(code);
+        return ENTER.bindTo(address);
     }
 
     /** Copies code into the code memory and returns the position behind it. */
@@ -91,9 +112,16 @@ final class NativeVcpu extends TranslatingVcpu {
 
     @Override
     protected boolean runTranslated() {
-        NativeBlock block = find(instructionPointer());
+        NativeBlock block = find(instructionPointer(), false);
         if (block == null) {
             return false;
+        }
+        boolean needsVectors = block.needsVectors && vectorsUsable();
+        if (needsVectors) {
+            block = find(instructionPointer(), true);
+            if (block == null) {
+                return false;
+            }
         }
         if (block.refused) {
             interpretInstruction();
@@ -113,12 +141,20 @@ final class NativeVcpu extends TranslatingVcpu {
             return true;
         }
         copyOut(state, StateBlock.REGISTERS, StateBlock.FLAGS, StateBlock.BASES);
+        vectors = false;
+        if (needsVectors) {
+            takeVectors();
+        }
         state.set(LONG, StateBlock.TLB, tlb.address(view()));
         state.set(LONG, StateBlock.JUMPS, jumps.address() + jumpView());
         int position = block.entry;
         while (position >= 0) {
             try {
-                enter.invokeExact(memory.executable() + position);
+                if (vectors) {
+                    enterVectors.invokeExact(memory.executable() + position);
+                } else {
+                    enterPlain.invokeExact(memory.executable() + position);
+                }
             } catch (RuntimeException | Error e) {
                 throw e;
             } catch (Throwable e) {
@@ -150,8 +186,23 @@ final class NativeVcpu extends TranslatingVcpu {
         long guest = indirect ? state.get(LONG, StateBlock.TARGET) : exit.guest;
         copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
         setInstructionPointer(guest);
+        if (exit.kind == Exit.Kind.VECTOR) {
+            if (!vectorsUsable()) {
+                interpretInstruction();
+                return LEFT;
+            }
+            NativeBlock target = find(guest, true);
+            if (target == null || target.entry == NativeBlock.COLD || eventsPending()) {
+                return LEFT;
+            }
+            takeVectors();
+            return target.entry;
+        }
+        if (vectors && exit.kind != Exit.Kind.DIRECT && exit.kind != Exit.Kind.INDIRECT) {
+            giveVectors();
+        }
         switch (exit.kind) {
-            case READ, WRITE, INTERPRET -> {
+            case READ, WRITE, INTERPRET, VECTOR -> {
                 interpretInstruction();
                 return LEFT;
             }
@@ -159,8 +210,8 @@ final class NativeVcpu extends TranslatingVcpu {
                 return LEFT;
             }
             case DIRECT, INDIRECT -> {
-                NativeBlock target = find(guest);
-                if (target == null || target.entry == NativeBlock.COLD) {
+                NativeBlock target = findNext(guest);
+                if (target == null) {
                     return LEFT;
                 }
                 if (!indirect) {
@@ -168,27 +219,60 @@ final class NativeVcpu extends TranslatingVcpu {
                 } else {
                     remember(guest, target.entry);
                 }
-                return eventsPending() ? LEFT : target.entry;
+                return target.entry;
             }
         }
         throw new AssertionError(exit.kind);
     }
 
     /** Finds the block at an address; counts it and translates it when it has become hot. Faults as a fetch does. */
-    private @Nullable NativeBlock find(long linear) {
+    private @Nullable NativeBlock find(long linear, boolean withVectors) {
         int number = codePage(linear);
         if (number < 0) {
             return null;
         }
-        NativeBlock block = blocks.find(linear, number, codeMode());
+        int mode = codeMode() | (withVectors ? VECTOR_MODE : 0);
+        NativeBlock block = blocks.find(linear, number, mode);
         if (block == null) {
-            block = new NativeBlock(linear, number, codeMode());
+            block = new NativeBlock(linear, number, mode);
             blocks.add(block);
         }
-        if (block.entry == NativeBlock.COLD && !block.refused && ++block.heat >= HOT) {
+        if (block.entry == NativeBlock.COLD && !block.refused && !block.needsVectors && ++block.heat >= HOT) {
             translate(block);
         }
         return block;
+    }
+
+    /**
+     * Finds the block to go on at in the same way of using vector registers. When there is none to go on at right now,
+     * or its code can't be fetched, the vector registers are given back.
+     */
+    private @Nullable NativeBlock findNext(long linear) {
+        NativeBlock target = null;
+        try {
+            target = find(linear, vectors);
+        } finally {
+            if (target == null || target.entry == NativeBlock.COLD || eventsPending()) {
+                target = null;
+                if (vectors) {
+                    giveVectors();
+                }
+            }
+        }
+        return target;
+    }
+
+    // ---------------------------------------------------------------- vector registers
+
+    private void takeVectors() {
+        copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
+        vectors = true;
+        state.set(LONG, StateBlock.JUMPS, jumps.address() + jumpView());
+    }
+
+    private void giveVectors() {
+        copyVectorsIn(state, StateBlock.VECTORS, StateBlock.MXCSR);
+        vectors = false;
     }
 
     // ---------------------------------------------------------------- code memory
@@ -205,9 +289,11 @@ final class NativeVcpu extends TranslatingVcpu {
         int from = (int) block.linear & PAGE_SIZE - 1;
         int available = PAGE_SIZE - from;
         MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, (long) block.page * PAGE_SIZE + from, guestCode, 0, available);
-        Translator.Result code = translator.translate(guestCode, available, block.linear, codeEnd);
+        boolean withVectors = (block.mode & VECTOR_MODE) != 0;
+        Translator.Result code = translator.translate(guestCode, available, block.linear, codeEnd, withVectors);
         if (code.instructions() == 0) {
-            block.refused = true;
+            block.refused = !code.stoppedForVectors();
+            block.needsVectors = code.stoppedForVectors();
         } else {
             block.entry = codeEnd;
             codeEnd = install(code);
@@ -218,12 +304,15 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Forgets a block whose code has changed: whoever is linked to it lands on an exit. */
     private void drop(NativeBlock block) {
         if (block.entry >= firstBlock && block.entry < codeEnd && blocks.contains(block)) {
-            Translator.Result code =
-                    translator.emitDropped(block.entry, exits.add(new Exit(Exit.Kind.DROPPED, block.linear, 0, 0)));
+            Translator.Result code = translator.emitDropped(
+                    block.entry,
+                    exits.add(new Exit(Exit.Kind.DROPPED, block.linear, 0, 0)),
+                    (block.mode & VECTOR_MODE) != 0);
             MemorySegment.copy(code.host(), 0, memory.writable(), ValueLayout.JAVA_BYTE, block.entry, code.length());
         }
         block.entry = NativeBlock.COLD;
         block.refused = false;
+        block.needsVectors = false;
         block.heat = 0;
         clearJumps();
     }
@@ -234,9 +323,9 @@ final class NativeVcpu extends TranslatingVcpu {
 
     // ---------------------------------------------------------------- jump cache
 
-    /** {@return the offset of the jump cache for the CPU's privilege: user code must not find the kernel's blocks} */
+    /** {@return the offset of the jump cache: user code must not find the kernel's blocks, nor one world the other's} */
     private long jumpView() {
-        return userMode() ? JUMP_BYTES : 0;
+        return ((userMode() ? 1 : 0) + (vectors ? 2 : 0)) * JUMP_BYTES;
     }
 
     private static int jumpIndex(long guest) {
@@ -252,8 +341,9 @@ final class NativeVcpu extends TranslatingVcpu {
 
     private void clearJumps() {
         if (!jumpsEmpty) {
-            MemorySegment.copy(noJumps, 0, jumps, 0, JUMP_BYTES);
-            MemorySegment.copy(noJumps, 0, jumps, JUMP_BYTES, JUMP_BYTES);
+            for (int i = 0; i < JUMP_CACHES; i++) {
+                MemorySegment.copy(noJumps, 0, jumps, i * JUMP_BYTES, JUMP_BYTES);
+            }
             jumpsEmpty = true;
         }
     }

@@ -41,7 +41,19 @@ final class StateBlock {
     /** Bases of the guest's FS and GS. */
     static final int BASES = 0xD8;
 
-    static final int SIZE = 0x100;
+    /** Mask of the address bits that must be 0 for an aligned 128-bit operand. */
+    static final int ALIGNMENT_MASK = 0xE8;
+
+    /** The guest's MXCSR; current only outside of translated code. */
+    static final int MXCSR = 0xF0;
+
+    /** The MXCSR that the JVM expects. */
+    static final int HOST_MXCSR = 0xF4;
+
+    /** The 16 vector registers; current only outside of translated code. */
+    static final int VECTORS = 0x100;
+
+    static final int SIZE = 0x200;
 
     private StateBlock() {}
 }

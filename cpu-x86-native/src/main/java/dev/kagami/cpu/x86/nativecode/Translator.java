@@ -66,8 +66,17 @@ final class Translator {
     private final Instruction in = new Instruction();
     private final ExitTable exits;
 
-    /** Where the common code to leave is, as a position in the code memory. */
+    // Where the common code to leave is, as a position in the code memory: for blocks that hold the guest's vector
+    // registers in the host's, for others, and for the block being emitted.
+    private int leaveVectors;
+    private int leavePlain;
     private int leave;
+
+    /** Whether the block being emitted may use the vector registers. */
+    private boolean vectors;
+
+    /** The block ended at an instruction that needs the vector registers. */
+    private boolean stoppedForVectors;
 
     /** Position in the code memory where the code being emitted will stand. */
     private int origin;
@@ -90,13 +99,23 @@ final class Translator {
     }
 
     /** The emitted bytes and what they cover. */
-    record Result(byte[] host, int length, int guestBytes, int instructions) {}
+    record Result(byte[] host, int length, int guestBytes, int instructions, boolean stoppedForVectors) {}
 
     // ---------------------------------------------------------------- fixed code
 
-    /** Emits the code by which Java enters: argument is the address to go to. */
-    Result emitEnter() {
+    /**
+     * Emits the code by which Java enters: argument is the address to go to.
+     *
+     * @param vectors whether the vector registers are the guest's, too
+     */
+    Result emitEnter(boolean vectors) {
         asm.clear();
+        if (vectors) {
+            for (int i = 0; i < 16; i++) {
+                asm.loadVector(i, StateBlock.VECTORS + 16 * i);
+            }
+            asm.loadMxcsr(StateBlock.MXCSR);
+        }
         asm.push(Assembler.RBX);
         asm.push(Assembler.RBP);
         asm.push(Assembler.R12);
@@ -111,13 +130,22 @@ final class Translator {
             }
         }
         asm.jumpRegister(POINTER);
-        return new Result(asm.bytes(), asm.position(), 0, 0);
+        return new Result(asm.bytes(), asm.position(), 0, 0, false);
     }
 
     /** Emits the common way out and remembers that it will stand at a position in the code memory. */
-    Result emitLeave(int position) {
-        leave = position;
+    Result emitLeave(int position, boolean vectors) {
         asm.clear();
+        if (vectors) {
+            leaveVectors = position;
+            for (int i = 0; i < 16; i++) {
+                asm.storeVector(i, StateBlock.VECTORS + 16 * i);
+            }
+            asm.storeMxcsr(StateBlock.MXCSR);
+            asm.loadMxcsr(StateBlock.HOST_MXCSR);
+        } else {
+            leavePlain = position;
+        }
         for (int i = 0; i < 16; i++) {
             if (HOST[i] != Assembler.NONE) {
                 asm.storeState(HOST[i], StateBlock.REGISTERS + 8 * i);
@@ -132,15 +160,16 @@ final class Translator {
         asm.pop(Assembler.RBP);
         asm.pop(Assembler.RBX);
         asm.ret();
-        return new Result(asm.bytes(), asm.position(), 0, 0);
+        return new Result(asm.bytes(), asm.position(), 0, 0, false);
     }
 
     /** Emits a jump to an exit, to be written over the start of a block whose code has changed. */
-    Result emitDropped(int position, int exit) {
+    Result emitDropped(int position, int exit, boolean vectors) {
         asm.clear();
+        leave = vectors ? leaveVectors : leavePlain;
         asm.storeState32(StateBlock.EXIT, exit);
         jumpTo(position, leave);
-        return new Result(asm.bytes(), asm.position(), 0, 0);
+        return new Result(asm.bytes(), asm.position(), 0, 0, false);
     }
 
     /** Bytes that {@link #emitDropped} takes; every block is at least that long. */
@@ -160,10 +189,14 @@ final class Translator {
      * @param length how many bytes of it there are
      * @param guest linear address
      * @param position where the code will stand in the code memory
+     * @param withVectors whether the guest's vector registers are in the host's while it runs
      * @return the code; valid until the next call
      */
-    Result translate(byte[] bytes, int length, long guest, int position) {
+    Result translate(byte[] bytes, int length, long guest, int position, boolean withVectors) {
         asm.clear();
+        vectors = withVectors;
+        leave = vectors ? leaveVectors : leavePlain;
+        stoppedForVectors = false;
         stubs.clear();
         code = bytes;
         guestStart = guest;
@@ -202,12 +235,13 @@ final class Translator {
             if (instructions == MAX_INSTRUCTIONS) {
                 direct(guest + start);
             } else {
-                exit(new Exit(Exit.Kind.INTERPRET, guest + start, instructions, 0));
+                exit(new Exit(
+                        stoppedForVectors ? Exit.Kind.VECTOR : Exit.Kind.INTERPRET, guest + start, instructions, 0));
             }
         }
         asm.set8(countAt + 3, instructions);
         emitStubs();
-        return new Result(asm.bytes(), asm.position(), Math.max(start, 1), instructions);
+        return new Result(asm.bytes(), asm.position(), Math.max(start, 1), instructions, stoppedForVectors);
     }
 
     private enum Outcome {
@@ -227,6 +261,14 @@ final class Translator {
         int properties = Plain.classify(in);
         if (properties != Plain.NO) {
             return plain(properties) ? Outcome.GOES_ON : Outcome.REFUSED;
+        }
+        int form = VectorForm.classify(in);
+        if (form != VectorForm.NO) {
+            stoppedForVectors = !vectors;
+            if (vectors) {
+                vector(form);
+            }
+            return vectors ? Outcome.GOES_ON : Outcome.REFUSED;
         }
         if (in.encoding != Instruction.ENCODING_LEGACY || in.lock) {
             return Outcome.REFUSED;
@@ -507,6 +549,82 @@ final class Translator {
         return guest;
     }
 
+    /** Emits an SSE instruction: vector registers keep their numbers, general ones are renamed. */
+    private void vector(int form) {
+        boolean memory = in.isMemory();
+        if (memory) {
+            address();
+            if ((form & VectorForm.ALIGNED) != 0) {
+                aligned();
+            }
+            check(form & VectorForm.SIZE, (form & VectorForm.WRITES) != 0);
+        }
+        int register = in.reg;
+        boolean registerInState = false;
+        if ((form & VectorForm.GENERAL_REGISTER) != 0) {
+            register = HOST[in.reg];
+            registerInState = register == Assembler.NONE;
+            if (registerInState) {
+                asm.loadState(VALUE, StateBlock.REGISTERS + 8 * in.reg);
+                register = VALUE;
+            }
+        }
+        int operand = memory ? POINTER : in.rm;
+        boolean operandInState = false;
+        if (!memory && (form & VectorForm.GENERAL_OPERAND) != 0) {
+            operand = HOST[in.rm];
+            operandInState = operand == Assembler.NONE;
+            if (operandInState) {
+                asm.loadState(POINTER, StateBlock.REGISTERS + 8 * in.rm);
+                operand = POINTER;
+            }
+        }
+        if (in.pp == Instruction.PP_66) {
+            asm.emit(0x66);
+        } else if (in.pp == Instruction.PP_F3) {
+            asm.emit(0xF3);
+        } else if (in.pp == Instruction.PP_F2) {
+            asm.emit(0xF2);
+        }
+        boolean extension = (form & VectorForm.EXTENSION) != 0;
+        int rex = (in.w ? 8 : 0) | (extension ? 0 : (register & 8) >> 1) | (operand & 8) >> 3;
+        if (rex != 0) {
+            asm.emit(0x40 | rex);
+        }
+        asm.emit(0x0F);
+        if (in.map == Instruction.MAP_0F38) {
+            asm.emit(0x38);
+        } else if (in.map == Instruction.MAP_0F3A) {
+            asm.emit(0x3A);
+        }
+        asm.emit(in.opcode);
+        if (memory) {
+            asm.memory(register, POINTER, Assembler.NONE, 0, 0);
+        } else {
+            asm.emit(0xC0 | (register & 7) << 3 | operand & 7);
+        }
+        immediateBytes();
+        if (registerInState) {
+            asm.storeState(VALUE, StateBlock.REGISTERS + 8 * in.reg);
+        }
+        if (operandInState && (form & VectorForm.WRITES) != 0) {
+            asm.storeState(POINTER, StateBlock.REGISTERS + 8 * in.rm);
+        }
+        if ((form & VectorForm.WRITES_ECX) != 0) {
+            asm.move32(HOST[GUEST_RCX], Assembler.RCX);
+        }
+    }
+
+    /** Leaves an instruction whose operand is not aligned to the interpreter, which raises the exception. */
+    private void aligned() {
+        asm.move(VALUE, ADDRESS);
+        asm.extractByState(ADDRESS, ADDRESS, StateBlock.ALIGNMENT_MASK);
+        int ok = asm.jumpIfRcxZero();
+        stub(new Exit(Exit.Kind.INTERPRET, guestStart + start, instructions, 0), asm.jump());
+        asm.landShort(ok);
+        asm.move(ADDRESS, VALUE);
+    }
+
     private boolean registerInOpcode(boolean bytes) {
         int guest = in.opcode & 7 | in.rexB();
         boolean high = bytes && !in.rex && guest >= 4;
@@ -720,7 +838,7 @@ final class Translator {
             jumpTo(origin, leave);
             Exit exit = exits.get(stub.exit);
             switch (exit.kind) {
-                case READ, WRITE, INTERPRET -> exit.uncounted = instructions - exit.ordinal;
+                case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - exit.ordinal;
                 case EVENT, DIRECT, INDIRECT, DROPPED -> exit.uncounted = 0;
             }
         }

@@ -15,6 +15,9 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     /** Number of TLB views; see {@link #view}. */
     public static final int VIEWS = 3;
 
+    /** The exception masks in MXCSR. */
+    private static final int MXCSR_MASKS = 0x1F80;
+
     /**
      * Creates the virtual CPU.
      *
@@ -178,6 +181,43 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     protected final void copyIn(MemorySegment source, long registers, long flags) {
         MemorySegment.copy(source, ValueLayout.JAVA_LONG, registers, cpu.r, 0, 16);
         cpu.setArithmeticFlags((int) source.get(ValueLayout.JAVA_LONG, flags));
+    }
+
+    /** {@return whether SSE instructions run without an exception that the host must not see} */
+    protected final boolean vectorsUsable() {
+        return (cpu.cr0 & (Cpu.CR0_TS | Cpu.CR0_EM)) == 0
+                && (cpu.cr4 & Cpu.CR4_OSFXSR) != 0
+                && (cpu.mxcsr & MXCSR_MASKS) == MXCSR_MASKS;
+    }
+
+    /**
+     * Copies the low halves of the 16 vector registers and MXCSR out.
+     *
+     * @param target where to
+     * @param registers offset of the registers, 16 bytes each
+     * @param mxcsr offset of MXCSR
+     */
+    protected final void copyVectorsOut(MemorySegment target, long registers, long mxcsr) {
+        for (int i = 0; i < 16; i++) {
+            target.set(ValueLayout.JAVA_LONG, registers + 16L * i, cpu.vec[8 * i]);
+            target.set(ValueLayout.JAVA_LONG, registers + 16L * i + 8, cpu.vec[8 * i + 1]);
+        }
+        target.set(ValueLayout.JAVA_INT, mxcsr, cpu.mxcsr);
+    }
+
+    /**
+     * Copies the low halves of the 16 vector registers and MXCSR in.
+     *
+     * @param source where from
+     * @param registers offset of the registers, 16 bytes each
+     * @param mxcsr offset of MXCSR
+     */
+    protected final void copyVectorsIn(MemorySegment source, long registers, long mxcsr) {
+        for (int i = 0; i < 16; i++) {
+            cpu.vec[8 * i] = source.get(ValueLayout.JAVA_LONG, registers + 16L * i);
+            cpu.vec[8 * i + 1] = source.get(ValueLayout.JAVA_LONG, registers + 16L * i + 8);
+        }
+        cpu.mxcsr = source.get(ValueLayout.JAVA_INT, mxcsr);
     }
 
     /** A page translated for data. */
