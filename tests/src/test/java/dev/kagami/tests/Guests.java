@@ -1,0 +1,57 @@
+package dev.kagami.tests;
+
+import dev.kagami.image.BootFiles;
+import dev.kagami.image.DebianKernel;
+import dev.kagami.image.DefaultGuest;
+import dev.kagami.image.ImageException;
+import dev.kagami.image.ProgressListener;
+import dev.kagami.image.TinyBoot;
+import dev.kagami.vm.LinuxBoot;
+import org.junit.jupiter.api.Assumptions;
+
+/** Unmodified Debian kernels with busybox, from the host's own package sources. */
+final class Guests {
+    private Guests() {}
+
+    /** Where a guest's files come from. */
+    private interface Source {
+        BootFiles files();
+    }
+
+    /** {@return the default guest: the cloud kernel and a shell} */
+    static LinuxBoot cloud() {
+        return boot(() -> DefaultGuest.prepare(ProgressListener.none()));
+    }
+
+    /** {@return the kernel for all PCs and a shell} */
+    static LinuxBoot generic() {
+        return boot(() -> DefaultGuest.prepare(
+                DebianKernel.fetch(DebianKernel.GENERIC, ProgressListener.none()), ProgressListener.none()));
+    }
+
+    /** {@return the cloud kernel and an initramfs that says hello and powers off} */
+    static LinuxBoot tiny() {
+        return boot(() -> TinyBoot.prepare(ProgressListener.none()));
+    }
+
+    /** Adds kernel parameters. */
+    static LinuxBoot with(LinuxBoot boot, String parameters) {
+        return new LinuxBoot(boot.kernel(), boot.initrd(), (boot.commandLine() + " " + parameters).strip());
+    }
+
+    private static LinuxBoot boot(Source source) {
+        // Fetching is one at a time anyway, and several tests ask.
+        synchronized (Guests.class) {
+            try {
+                BootFiles files = source.files();
+                return new LinuxBoot(files.kernel(), files.initrd(), files.commandLine());
+            } catch (ImageException e) {
+                // A host without apt, or whose apt knows no such package: nothing that this project can do about.
+                if (e.code() == ImageException.Code.APT_MISSING || e.code() == ImageException.Code.PACKAGE_NOT_FOUND) {
+                    Assumptions.abort(String.valueOf(e.getMessage()));
+                }
+                throw e;
+            }
+        }
+    }
+}
