@@ -75,7 +75,8 @@ public interface BlockImage extends AutoCloseable {
     /**
      * Changes the size of the disk. New bytes read as zeros.
      *
-     * @param newSize bytes, not less than now: shrinking is refused because it would throw data away
+     * @param newSize bytes, in qcow2 rounded up to whole sectors; not less than now: shrinking is refused because it would
+     *     throw data away
      */
     void resize(long newSize);
 

@@ -37,7 +37,7 @@ public final class RawImage implements BlockImage {
     private RawImage(Storage storage, boolean probed) {
         this.storage = storage;
         this.probed = probed;
-        this.flushes = new Flushes(storage);
+        this.flushes = new Flushes(storage::force, failure -> false);
         this.size = storage.length();
     }
 

@@ -3,16 +3,18 @@ package dev.kagami.block.storage;
 import dev.kagami.block.BlockException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Forces a storage when something was written since the last time, once for all who ask at the same time. Thread-safe.
+ * Makes writes stable when there were any since the last time, once for all who ask at the same time. Thread-safe.
  *
  * <p>After a force has failed nobody knows what is on the disk, and the host would say that all is well the next time (the
  * pages that could not be written count as clean). So every later flush fails too.
  */
 public final class Flushes {
-    private final Storage storage;
+    private final Runnable action;
+    private final Predicate<BlockException> retriable;
     private final AtomicLong writes = new AtomicLong();
     private final ReentrantLock lock = new ReentrantLock();
     /** Guarded by the lock: how many of the writes are stable. */
@@ -20,14 +22,30 @@ public final class Flushes {
 
     private @Nullable BlockException failure;
 
-    /** Starts with nothing to force. */
-    public Flushes(Storage storage) {
-        this.storage = storage;
+    /**
+     * Starts with nothing to do.
+     *
+     * @param action makes everything written before it stable; never runs twice at the same time
+     * @param retriable whether there is hope after a failure of the action
+     */
+    public Flushes(Runnable action, Predicate<BlockException> retriable) {
+        this.action = action;
+        this.retriable = retriable;
     }
 
     /** Says that a write has ended. */
     public void dirty() {
         writes.incrementAndGet();
+    }
+
+    /** Does something while no flush is under way; it may flush itself. */
+    public void exclude(Runnable task) {
+        lock.lock();
+        try {
+            task.run();
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Returns when all writes that have ended are stable. */
@@ -42,10 +60,12 @@ public final class Flushes {
                 return;
             }
             long covered = writes.get();
-            storage.force();
+            action.run();
             stable = covered;
         } catch (BlockException e) {
-            failure = failure == null ? e : failure;
+            if (failure == null && !retriable.test(e)) {
+                failure = e;
+            }
             throw e;
         } finally {
             lock.unlock();

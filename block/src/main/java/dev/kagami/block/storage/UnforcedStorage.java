@@ -1,0 +1,55 @@
+package dev.kagami.block.storage;
+
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** A file that means nothing to anybody until it is complete, and is forced once, when it is closed. */
+public record UnforcedStorage(Storage storage) implements Storage {
+    @Override
+    public Path path() {
+        return storage.path();
+    }
+
+    @Override
+    public @Nullable Object identity() {
+        return storage.identity();
+    }
+
+    @Override
+    public boolean readOnly() {
+        return storage.readOnly();
+    }
+
+    @Override
+    public long length() {
+        return storage.length();
+    }
+
+    @Override
+    public void read(ByteBuffer target, long position) {
+        storage.read(target, position);
+    }
+
+    @Override
+    public void write(ByteBuffer source, long position) {
+        storage.write(source, position);
+    }
+
+    @Override
+    public void setLength(long length) {
+        storage.setLength(length);
+    }
+
+    @Override
+    public void force() {}
+
+    @Override
+    public void close() {
+        try {
+            storage.force();
+        } finally {
+            storage.close();
+        }
+    }
+}
