@@ -4,4 +4,5 @@ module dev.kagami.net {
     requires static org.jspecify;
 
     exports dev.kagami.net;
+    exports dev.kagami.net.nat;
 }
