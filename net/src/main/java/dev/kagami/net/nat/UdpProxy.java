@@ -191,7 +191,7 @@ final class UdpProxy {
         try {
             channel = DatagramChannel.open();
             channel.connect(target);
-            var flow = new SocketFlow(key, packet.sourceMac, channel);
+            var flow = new SocketFlow(key, packet.sourceMac, channel, target);
             flow.selection = loop.register(channel, SelectionKey.OP_READ, flow);
             return flow;
         } catch (IOException | UnsupportedOperationException e) {
@@ -289,12 +289,14 @@ final class UdpProxy {
     private final class SocketFlow extends Flow implements NatLoop.Handler {
         private final DatagramChannel channel;
         private final boolean name;
+        private InetSocketAddress target;
         private @Nullable SelectionKey selection;
         private long asked;
 
-        SocketFlow(FlowKey key, long mac, DatagramChannel channel) {
+        SocketFlow(FlowKey key, long mac, DatagramChannel channel, InetSocketAddress target) {
             super(key, mac);
             this.channel = channel;
+            this.target = target;
             name = network.route(key.remote()) == Network.Route.NAME_SERVER;
         }
 
@@ -307,16 +309,25 @@ final class UdpProxy {
             if (asked == 0) {
                 asked = now;
             }
-            channel.write(data);
+            if (!data.hasRemaining() && channel.isConnected()) {
+                // A connected channel of the JDK doesn't send datagrams without data. It isn't connected again
+                // afterwards, as that
+                // would throw away an answer that came meanwhile; from then on senders are compared here.
+                channel.disconnect();
+            }
+            if (channel.isConnected()) {
+                channel.write(data);
+            } else {
+                channel.send(data, target);
+            }
         }
 
         private void changeServer() throws IOException {
-            if (channel.getRemoteAddress() instanceof InetSocketAddress server) {
-                nameServers.failed(server);
-                channel.disconnect();
-                channel.connect(nameServers.first());
-                asked = 0;
-            }
+            nameServers.failed(target);
+            target = nameServers.first();
+            channel.disconnect();
+            channel.connect(target);
+            asked = 0;
         }
 
         @Override
@@ -325,15 +336,19 @@ final class UdpProxy {
                 for (int i = 0; i < READS_AT_ONCE && hasRoom(ready); i++) {
                     datagram.clear();
                     // Not read(): that couldn't tell an empty datagram from none.
-                    if (channel.receive(datagram) == null) {
+                    SocketAddress source = channel.receive(datagram);
+                    if (source == null) {
                         return;
+                    }
+                    if (!source.equals(target)) {
+                        continue;
                     }
                     asked = 0;
                     deliver(this, datagram.flip());
                 }
             } catch (PortUnreachableException e) {
-                if (name && channel.isConnected()) {
-                    nameServers.failed(nameServers.first());
+                if (name) {
+                    nameServers.failed(target);
                 }
                 unreachable(key);
             } catch (IOException e) {
@@ -349,7 +364,7 @@ final class UdpProxy {
         @Override
         void close() {
             if (name && asked != 0) {
-                nameServers.failed(nameServers.first());
+                nameServers.failed(target);
             }
             closeQuietly(channel);
         }
