@@ -2,11 +2,13 @@
 @org.jspecify.annotations.NullMarked
 module dev.kagami.vm {
     requires static org.jspecify;
+    requires dev.kagami.block;
     requires dev.kagami.boot;
     // The engine that runs everywhere; others are found when they are there.
     requires dev.kagami.cpu.x86;
     requires dev.kagami.image;
     requires dev.kagami.platform;
+    requires dev.kagami.virtio;
 
     exports dev.kagami.vm;
 

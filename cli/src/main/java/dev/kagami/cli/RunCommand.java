@@ -1,6 +1,7 @@
 package dev.kagami.cli;
 
 import dev.kagami.image.GuestParameters;
+import dev.kagami.vm.Disk;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.LinuxBoot;
@@ -22,6 +23,8 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -86,6 +89,12 @@ final class RunCommand implements Callable<Integer> {
             converter = MemoryConverter.class,
             description = "Guest memory, for example 512M or 2G. Default: ${DEFAULT-VALUE}.")
     private MemorySize memory = MemorySize.ofMebibytes(512);
+
+    @Option(
+            names = "--disk",
+            paramLabel = "FILE",
+            description = "A disk: an image that the guest reads and writes; may be given several times.")
+    private List<Path> disks = new ArrayList<>();
 
     @Option(
             names = "--cpus",
@@ -209,6 +218,7 @@ final class RunCommand implements Callable<Integer> {
                 .engine(engine)
                 .testDevice(testDevice)
                 .onReset(noReboot ? ResetPolicy.STOP : ResetPolicy.RESTART);
+        disks.forEach(disk -> c.disk(Disk.of(disk)));
         return debugExit == null ? c : c.debugExit(debugExit);
     }
 

@@ -8,6 +8,8 @@ public enum ErrorCode {
     FILE_UNREADABLE,
     /** The kernel is of no known format, damaged, or doesn't fit into the guest's memory. */
     KERNEL_UNUSABLE,
+    /** A disk image is damaged, in use, or of a kind that can't be used. */
+    DISK_UNUSABLE,
     /** No engine has the name that was asked for. */
     ENGINE_UNKNOWN,
     /** The engine that was asked for, or every engine, can't run on this host. */

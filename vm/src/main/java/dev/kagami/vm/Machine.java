@@ -1,5 +1,8 @@
 package dev.kagami.vm;
 
+import dev.kagami.block.BlockDevice;
+import dev.kagami.block.BlockException;
+import dev.kagami.block.RawImage;
 import dev.kagami.boot.BootException;
 import dev.kagami.boot.BootLoader;
 import dev.kagami.boot.BootProtocol;
@@ -16,6 +19,12 @@ import dev.kagami.memory.GuestMemory;
 import dev.kagami.platform.MachineEvent;
 import dev.kagami.platform.PcConfig;
 import dev.kagami.platform.PcMachine;
+import dev.kagami.virtio.VirtioDevice;
+import dev.kagami.virtio.disk.DiskConfig;
+import dev.kagami.virtio.disk.DiskDevice;
+import dev.kagami.virtio.entropy.EntropyConfig;
+import dev.kagami.virtio.entropy.EntropyDevice;
+import dev.kagami.virtio.transport.VirtioPci;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
@@ -35,14 +44,17 @@ final class Machine implements AutoCloseable {
     private final TimerThread timers;
     private final PcMachine pc;
     private final Processors processors;
+    private final List<BlockDevice> disks;
 
     private Machine(VirtualMachineConfig config, Engine engine) {
         memory = allocate(config.memory());
         timers = new TimerThread();
         PcMachine machine = null;
         Processors cpus = null;
+        disks = new ArrayList<>();
         try {
             machine = new PcMachine(pcConfig(config), memory, timers, this::happened);
+            addDevices(config, machine);
             cpus = engine.createProcessors(
                     new ProcessorConfig(config.cpus(), instructionTrace(config.trace())),
                     memory,
@@ -52,7 +64,7 @@ final class Machine implements AutoCloseable {
             Vcpu boot = cpus.vcpus().getFirst();
             boot.setState(load(config, machine).initialState(boot.state()));
         } catch (Throwable e) {
-            free(cpus, machine, timers, memory);
+            free(cpus, machine, timers, disks, memory);
             throw e;
         }
         pc = machine;
@@ -88,6 +100,28 @@ final class Machine implements AutoCloseable {
         return config.debugExitPort().isPresent()
                 ? pc.withDebugExit(config.debugExitPort().getAsInt())
                 : pc;
+    }
+
+    /** Plugs in what every machine has and what the description asks for. */
+    private void addDevices(VirtualMachineConfig config, PcMachine machine) {
+        addDevice(machine, new EntropyDevice(EntropyConfig.host()));
+        for (Disk disk : config.disks()) {
+            BlockDevice device = open(disk);
+            disks.add(device);
+            addDevice(machine, new DiskDevice(DiskConfig.of(device, "kagami-" + disks.size())));
+        }
+    }
+
+    private void addDevice(PcMachine machine, VirtioDevice device) {
+        machine.pci().add(new VirtioPci(device, memory, machine::sendMessage).function());
+    }
+
+    private static BlockDevice open(Disk disk) {
+        try {
+            return BlockDevice.synchronous(RawImage.open(disk.image(), disk.mode() == Disk.Mode.READ_WRITE));
+        } catch (BlockException e) {
+            throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
+        }
     }
 
     private static @Nullable PrintStream instructionTrace(Trace trace) {
@@ -228,15 +262,20 @@ final class Machine implements AutoCloseable {
     /** Writes out what the guest has printed and frees everything. */
     @Override
     public void close() {
-        free(processors, pc, timers, memory);
+        free(processors, pc, timers, disks, memory);
     }
 
     private static void free(
-            @Nullable Processors processors, @Nullable PcMachine pc, TimerThread timers, GuestMemory memory) {
+            @Nullable Processors processors,
+            @Nullable PcMachine pc,
+            TimerThread timers,
+            List<BlockDevice> disks,
+            GuestMemory memory) {
         // Devices' timers use the memory, so it goes last.
         if (pc != null) {
             pc.close();
         }
+        disks.forEach(BlockDevice::close);
         timers.close();
         if (processors != null) {
             processors.close();

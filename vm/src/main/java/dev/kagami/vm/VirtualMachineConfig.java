@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param cpus number of CPUs, 1 to 255
  * @param memory RAM, a multiple of 4 KiB from 2 MiB to 1 TiB
  * @param engine name of the engine, or {@code auto} for the first that can run here
+ * @param disks the disks, in the order in which the guest finds them
  * @param serial what COM1 is connected to
  * @param debugExitPort the port whose writes end the machine with {@link Outcome.DebugExit}; empty for none
  * @param testDevice whether the machine has the small device of bare-metal test kernels: latches at ports 0xE0 and
@@ -30,13 +31,23 @@ public record VirtualMachineConfig(
         int cpus,
         MemorySize memory,
         String engine,
+        List<Disk> disks,
         SerialConsole serial,
         OptionalInt debugExitPort,
         boolean testDevice,
         ResetPolicy onReset,
         Trace trace) {
     private static final int MAX_CPUS = 255;
+
+    /** One PCI slot each, beside the host bridge and the other devices. */
+    private static final int MAX_DISKS = 24;
+
     private static final int MAX_DEBUG_EXIT_PORT = 0xFFFC;
+
+    /** Copies the lists. */
+    public VirtualMachineConfig {
+        disks = List.copyOf(disks);
+    }
 
     /**
      * Describes a machine.
@@ -91,6 +102,20 @@ public record VirtualMachineConfig(
                     "no engine is called '%s'".formatted(engine),
                     "choose one of: %s, %s".formatted(Engines.AUTO, engines.names())));
         }
+        for (int i = 0; i < disks.size(); i++) {
+            checkFile(
+                    problems,
+                    "disks[%d].image".formatted(i),
+                    "disk image",
+                    disks.get(i).image());
+        }
+        if (disks.size() > MAX_DISKS) {
+            problems.add(new Problem(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "disks",
+                    "%d disks are too many".formatted(disks.size()),
+                    "give at most %d disks".formatted(MAX_DISKS)));
+        }
         if (debugExitPort.isPresent()
                 && (debugExitPort.getAsInt() < 0 || debugExitPort.getAsInt() > MAX_DEBUG_EXIT_PORT)) {
             problems.add(new Problem(
@@ -123,6 +148,7 @@ public record VirtualMachineConfig(
         private int cpus = 1;
         private MemorySize memory = MemorySize.ofMebibytes(512);
         private String engine = Engines.AUTO;
+        private final List<Disk> disks = new ArrayList<>();
         private SerialConsole serial = new SerialConsole.Builder().build();
         private OptionalInt debugExitPort = OptionalInt.empty();
         private boolean testDevice;
@@ -189,6 +215,17 @@ public record VirtualMachineConfig(
         }
 
         /**
+         * Adds a disk; the first is {@code /dev/vda} to a Linux guest.
+         *
+         * @param disk the disk
+         * @return this
+         */
+        public Builder disk(Disk disk) {
+            disks.add(disk);
+            return this;
+        }
+
+        /**
          * Connects the first serial port.
          *
          * @param description fills the builder
@@ -247,7 +284,7 @@ public record VirtualMachineConfig(
 
         private VirtualMachineConfig build() {
             return new VirtualMachineConfig(
-                    linux, cpus, memory, engine, serial, debugExitPort, testDevice, onReset, trace);
+                    linux, cpus, memory, engine, disks, serial, debugExitPort, testDevice, onReset, trace);
         }
     }
 }

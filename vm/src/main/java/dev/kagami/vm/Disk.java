@@ -1,0 +1,39 @@
+package dev.kagami.vm;
+
+import java.nio.file.Path;
+
+/**
+ * A disk of a machine: an image file that the guest sees as a virtio block device.
+ *
+ * @param image the image file
+ * @param mode what becomes of the guest's writes
+ */
+public record Disk(Path image, Mode mode) {
+    /** What becomes of the guest's writes. */
+    public enum Mode {
+        /** They change the image. */
+        READ_WRITE,
+        /** They fail. */
+        READ_ONLY
+    }
+
+    /**
+     * Describes a disk whose image the guest changes.
+     *
+     * @param image the image file
+     * @return the disk
+     */
+    public static Disk of(Path image) {
+        return new Disk(image, Mode.READ_WRITE);
+    }
+
+    /**
+     * Describes a disk that the guest can only read.
+     *
+     * @param image the image file
+     * @return the disk
+     */
+    public static Disk readOnly(Path image) {
+        return new Disk(image, Mode.READ_ONLY);
+    }
+}
