@@ -435,6 +435,9 @@ final class Translator {
         if (call) {
             // The store below needs the scratch registers.
             asm.storeState(VALUE, StateBlock.TARGET);
+            // A miss of the store must not repeat the load: two pages that share a TLB entry would evict each other
+            // forever.
+            begin = asm.position();
             callStore();
             asm.loadState(ADDRESS, StateBlock.TARGET);
         } else {
