@@ -83,6 +83,14 @@ final class RunCommand implements Callable<Integer> {
     private @Nullable String append;
 
     @Option(
+            names = "--module",
+            paramLabel = "FILE[ ARGS]",
+            converter = ModuleConverter.class,
+            description =
+                    "Load a file beside a multiboot or PVH kernel, which sees ARGS as its arguments; may be repeated.")
+    private List<LinuxBoot.Module> modules = new ArrayList<>();
+
+    @Option(
             names = {"-m", "--memory"},
             paramLabel = "SIZE",
             defaultValue = "512M",
@@ -193,7 +201,7 @@ final class RunCommand implements Callable<Integer> {
     /** Finds out what to boot, fetching the default guest if it is needed. */
     private LinuxBoot boot(PrintWriter err, Optional<Terminal.Size> size) {
         if (kernel != null) {
-            return new LinuxBoot(kernel, initrd, append == null ? LinuxBoot.DEFAULT_COMMAND_LINE : append);
+            return new LinuxBoot(kernel, initrd, append == null ? LinuxBoot.DEFAULT_COMMAND_LINE : append, modules);
         }
         LinuxBoot guest;
         try (ProgressBar bar = new ProgressBar(err, Boolean.getBoolean(STANDARD_ERROR_IS_TERMINAL))) {
@@ -208,7 +216,7 @@ final class RunCommand implements Callable<Integer> {
         if (append != null) {
             commandLine.append(' ').append(append);
         }
-        return new LinuxBoot(guest.kernel(), initrd == null ? guest.initrd() : initrd, commandLine.toString());
+        return new LinuxBoot(guest.kernel(), initrd == null ? guest.initrd() : initrd, commandLine.toString(), modules);
     }
 
     private VirtualMachineConfig.Builder describe(VirtualMachineConfig.Builder c, LinuxBoot linux) {
@@ -333,6 +341,18 @@ final class RunCommand implements Callable<Integer> {
             } catch (IllegalArgumentException e) {
                 throw new TypeConversionException(e.getMessage());
             }
+        }
+    }
+
+    private static final class ModuleConverter implements ITypeConverter<LinuxBoot.Module> {
+        @Override
+        public LinuxBoot.Module convert(String value) {
+            int end = value.indexOf(' ');
+            return end < 0
+                    ? new LinuxBoot.Module(Path.of(value), "")
+                    : new LinuxBoot.Module(
+                            Path.of(value.substring(0, end)),
+                            value.substring(end + 1).strip());
         }
     }
 

@@ -36,7 +36,8 @@ final class KagamiTest {
     void helpOfRunNamesEveryOption() {
         assertThat(run("run", "--help")).isZero();
         assertThat(out.toString())
-                .contains("--kernel", "--initrd", "--append", "--memory", "--cpus", "--engine", "--no-reboot")
+                .contains(
+                        "--kernel", "--initrd", "--append", "--module", "--memory", "--cpus", "--engine", "--no-reboot")
                 .contains("--debug-exit", "--test-device", "--no-raw", "--stats", "--trace", "--trace-file")
                 .contains("Ctrl-A x", "Exit status");
         CommandLine run = Kagami.commandLine().getSubcommands().get("run");

@@ -108,6 +108,15 @@ final class RunCommandTest {
     }
 
     @Test
+    void aMultibootKernelFindsItsModule() throws Exception {
+        Path module = Files.writeString(directory.resolve("module"), "M");
+        // The boot information is at EBX: mods_addr at 24; there, the first module's start (specification 0.6.96, 3.3).
+        String printFirstByteOfModule = "8b4318 8b00 8a00 baf8030000 ee";
+        Result result = run("", command(kernel(printFirstByteOfModule, POWER_OFF), "--module", module + " a b"));
+        assertThat(result).isEqualTo(new Result(0, "M", ""));
+    }
+
+    @Test
     void standardInputReachesTheGuestAndItsEndIsNotTheEnd() throws Exception {
         Result result = run("hi", command(kernel(ECHO_ONE, ECHO_ONE, PRINT_OK, POWER_OFF)));
         assertThat(result).isEqualTo(new Result(0, "hiok\n", ""));

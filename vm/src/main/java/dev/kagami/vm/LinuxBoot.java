@@ -4,6 +4,8 @@ import dev.kagami.image.BootFiles;
 import dev.kagami.image.DefaultGuest;
 import dev.kagami.image.ImageException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,10 +14,35 @@ import org.jspecify.annotations.Nullable;
  * @param kernel bzImage, ELF {@code vmlinux} (PVH or 64-bit entry), or multiboot 1 kernel
  * @param initrd initial RAM disk, or null for none
  * @param commandLine the kernel's command line
+ * @param modules more files, for kernels that take any number of them (multiboot 1, PVH); Linux takes none
  */
-public record LinuxBoot(Path kernel, @Nullable Path initrd, String commandLine) {
+public record LinuxBoot(Path kernel, @Nullable Path initrd, String commandLine, List<Module> modules) {
     /** What a kernel is told when nobody says otherwise: to talk over the first serial port. */
     public static final String DEFAULT_COMMAND_LINE = "console=ttyS0";
+
+    /**
+     * A file that is loaded beside the kernel.
+     *
+     * @param file the file
+     * @param arguments what the kernel sees behind the file's name; may be empty
+     */
+    public record Module(Path file, String arguments) {}
+
+    /** Copies the list. */
+    public LinuxBoot {
+        modules = List.copyOf(modules);
+    }
+
+    /**
+     * Describes a kernel without modules.
+     *
+     * @param kernel the kernel
+     * @param initrd initial RAM disk, or null for none
+     * @param commandLine the kernel's command line
+     */
+    public LinuxBoot(Path kernel, @Nullable Path initrd, String commandLine) {
+        this(kernel, initrd, commandLine, List.of());
+    }
 
     /**
      * Prepares the default guest: the newest Debian cloud kernel, with a busybox shell as its initial RAM disk. The
@@ -39,6 +66,7 @@ public record LinuxBoot(Path kernel, @Nullable Path initrd, String commandLine) 
         @Nullable
         Path kernel;
 
+        private final List<Module> modules = new ArrayList<>();
         private @Nullable Path initrd;
         private String commandLine = DEFAULT_COMMAND_LINE;
 
@@ -77,9 +105,21 @@ public record LinuxBoot(Path kernel, @Nullable Path initrd, String commandLine) 
             return this;
         }
 
+        /**
+         * Adds a file beside the kernel; by default there is none.
+         *
+         * @param file the file
+         * @param arguments what the kernel sees behind the file's name
+         * @return this
+         */
+        public Builder module(Path file, String arguments) {
+            modules.add(new Module(file, arguments));
+            return this;
+        }
+
         @Nullable
         LinuxBoot build() {
-            return kernel == null ? null : new LinuxBoot(kernel, initrd, commandLine);
+            return kernel == null ? null : new LinuxBoot(kernel, initrd, commandLine, modules);
         }
     }
 }

@@ -5,6 +5,7 @@ import dev.kagami.block.BlockException;
 import dev.kagami.block.RawImage;
 import dev.kagami.boot.BootException;
 import dev.kagami.boot.BootLoader;
+import dev.kagami.boot.BootModule;
 import dev.kagami.boot.BootProtocol;
 import dev.kagami.boot.BootSource;
 import dev.kagami.boot.LoadedKernel;
@@ -145,8 +146,11 @@ final class Machine implements AutoCloseable {
         if (linux == null) {
             throw new IllegalStateException("a machine is only made from a configuration that has been validated");
         }
+        List<BootModule> modules = linux.modules().stream()
+                .map(module -> new BootModule(module.file(), module.arguments()))
+                .toList();
         BootSource source = new BootSource(
-                linux.kernel(), linux.initrd(), linux.commandLine(), List.of(), BootProtocol.AUTOMATIC, true);
+                linux.kernel(), linux.initrd(), linux.commandLine(), modules, BootProtocol.AUTOMATIC, true);
         try {
             return BootLoader.load(memory, machine.memoryMap(), machine.writeTables(), source);
         } catch (BootException e) {

@@ -79,6 +79,9 @@ public record VirtualMachineConfig(
             if (linux.initrd() != null) {
                 checkFile(problems, "linux.initrd", "initrd", linux.initrd());
             }
+            for (LinuxBoot.Module module : linux.modules()) {
+                checkFile(problems, "linux.modules", "module", module.file());
+            }
         }
         if (cpus < 1 || cpus > MAX_CPUS) {
             problems.add(new Problem(
