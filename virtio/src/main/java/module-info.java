@@ -7,6 +7,7 @@ module dev.kagami.virtio {
     requires transitive dev.kagami.platform;
 
     exports dev.kagami.virtio;
+    exports dev.kagami.virtio.balloon;
     exports dev.kagami.virtio.console;
     exports dev.kagami.virtio.disk;
     exports dev.kagami.virtio.entropy;
