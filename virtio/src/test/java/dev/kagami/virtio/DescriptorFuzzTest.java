@@ -9,12 +9,18 @@ import dev.kagami.net.EthernetLink;
 import dev.kagami.net.EthernetPort;
 import dev.kagami.net.Frame;
 import dev.kagami.net.MacAddress;
+import dev.kagami.virtio.balloon.BalloonConfig;
+import dev.kagami.virtio.balloon.BalloonDevice;
+import dev.kagami.virtio.console.ConsoleConfig;
+import dev.kagami.virtio.console.ConsoleDevice;
 import dev.kagami.virtio.disk.DiskConfig;
 import dev.kagami.virtio.disk.DiskDevice;
 import dev.kagami.virtio.entropy.EntropyConfig;
 import dev.kagami.virtio.entropy.EntropyDevice;
 import dev.kagami.virtio.network.NetworkConfig;
 import dev.kagami.virtio.network.NetworkDevice;
+import dev.kagami.virtio.socket.SocketConfig;
+import dev.kagami.virtio.socket.SocketDevice;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Random;
@@ -41,13 +47,17 @@ class DescriptorFuzzTest {
     void noDriverHangsOrBreaksADevice() {
         System.out.println("descriptors fuzzed with -Ddev.kagami.seed=" + seed);
         EthernetLink link = new EthernetLink();
+        SocketDevice sockets = new SocketDevice(new SocketConfig(42));
         RawImage.create(directory.resolve("disk"), DISK).close();
         try (TestMachine machine = new TestMachine();
                 BlockDevice disk = BlockDevice.synchronous(RawImage.open(directory.resolve("disk"), true))) {
             SyntheticDriver[] drivers = {
                 add(machine, new DiskDevice(DiskConfig.of(disk, "fuzzed"))),
                 add(machine, new NetworkDevice(NetworkConfig.of(link.first(), MacAddress.random()))),
-                add(machine, new EntropyDevice(new EntropyConfig(new Random(seed))))
+                add(machine, new EntropyDevice(new EntropyConfig(new Random(seed)))),
+                add(machine, new ConsoleDevice(ConsoleConfig.console())),
+                add(machine, new BalloonDevice(BalloonConfig.cooperative())),
+                add(machine, sockets)
             };
             Assertions.assertTimeoutPreemptively(PATIENCE, () -> {
                 for (SyntheticDriver driver : drivers) {
