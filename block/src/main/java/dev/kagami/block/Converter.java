@@ -32,7 +32,7 @@ final class Converter {
         this.compressor = switch (options.compression()) {
             case NONE -> null;
             case ZLIB -> Compressor.zlib();
-            case ZSTD -> Compressor.zlib();
+            case ZSTD -> Compressor.zstd();
         };
         this.unit = options.format() == ImageFormat.RAW ? SPARSE_UNIT : options.clusterSize();
     }

@@ -1,6 +1,8 @@
 package dev.kagami.block.qcow2;
 
+import dev.kagami.block.zstd.ZstdEncoder;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.zip.Deflater;
 
@@ -30,6 +32,14 @@ public interface Compressor {
             } finally {
                 deflater.end();
             }
+        };
+    }
+
+    /** {@return a packer for RFC 8878} */
+    static Compressor zstd() {
+        return cluster -> {
+            byte[] packed = ZstdEncoder.compress(cluster.toArray(ValueLayout.JAVA_BYTE));
+            return packed.length < cluster.byteSize() ? ByteBuffer.wrap(packed) : ByteBuffer.allocate(0);
         };
     }
 }

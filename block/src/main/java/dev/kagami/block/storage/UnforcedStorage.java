@@ -2,10 +2,19 @@ package dev.kagami.block.storage;
 
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /** A file that means nothing to anybody until it is complete, and is forced once, when it is closed. */
-public record UnforcedStorage(Storage storage) implements Storage {
+public final class UnforcedStorage implements Storage {
+    private final Storage storage;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    /** Wraps a file, which is closed with this. */
+    public UnforcedStorage(Storage storage) {
+        this.storage = storage;
+    }
+
     @Override
     public Path path() {
         return storage.path();
@@ -46,6 +55,9 @@ public record UnforcedStorage(Storage storage) implements Storage {
 
     @Override
     public void close() {
+        if (closed.getAndSet(true)) {
+            return;
+        }
         try {
             storage.force();
         } finally {
