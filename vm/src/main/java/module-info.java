@@ -7,6 +7,7 @@ module dev.kagami.vm {
     // The engine that runs everywhere; others are found when they are there.
     requires dev.kagami.cpu.x86;
     requires dev.kagami.image;
+    requires dev.kagami.net;
     requires dev.kagami.platform;
     requires dev.kagami.virtio;
 

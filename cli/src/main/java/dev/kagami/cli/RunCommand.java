@@ -6,6 +6,7 @@ import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.LinuxBoot;
 import dev.kagami.vm.MemorySize;
+import dev.kagami.vm.Network;
 import dev.kagami.vm.Outcome;
 import dev.kagami.vm.ResetPolicy;
 import dev.kagami.vm.Trace;
@@ -103,6 +104,23 @@ final class RunCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description = "A disk: an image that the guest reads and writes; may be given several times.")
     private List<Path> disks = new ArrayList<>();
+
+    @Option(
+            names = "--network",
+            paramLabel = "KIND",
+            description =
+                    "What the guest is connected to: ${COMPLETION-CANDIDATES}. Default: nat with --disk or --forward,"
+                            + " else none.")
+    private @Nullable NetworkKind network;
+
+    @Option(
+            names = "--forward",
+            paramLabel = "[ADDRESS:]PORT:GUESTPORT[/udp]",
+            converter = ForwardConverter.class,
+            description =
+                    "A port of the host, on 127.0.0.1 unless an ADDRESS is given, that leads to a port of the guest;"
+                            + " may be given several times.")
+    private List<Network.Forward> forwards = new ArrayList<>();
 
     @Option(
             names = "--cpus",
@@ -227,6 +245,14 @@ final class RunCommand implements Callable<Integer> {
                 .testDevice(testDevice)
                 .onReset(noReboot ? ResetPolicy.STOP : ResetPolicy.RESTART);
         disks.forEach(disk -> c.disk(Disk.of(disk)));
+        if (network == null ? !disks.isEmpty() || !forwards.isEmpty() : network == NetworkKind.NAT) {
+            c.network(new Network(forwards));
+        } else if (!forwards.isEmpty()) {
+            throw new KagamiException(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "--forward needs a network, and --network none says that there is none",
+                    "leave out one of them");
+        }
         return debugExit == null ? c : c.debugExit(debugExit);
     }
 

@@ -8,6 +8,8 @@ public enum ErrorCode {
     FILE_UNREADABLE,
     /** The kernel is of no known format, damaged, or doesn't fit into the guest's memory. */
     KERNEL_UNUSABLE,
+    /** A network could not be set up: a port to forward is taken, for example. */
+    NETWORK_UNUSABLE,
     /** A disk image is damaged, in use, or of a kind that can't be used. */
     DISK_UNUSABLE,
     /** No engine has the name that was asked for. */

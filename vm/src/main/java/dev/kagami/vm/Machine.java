@@ -17,6 +17,11 @@ import dev.kagami.cpu.Processors;
 import dev.kagami.cpu.TimerThread;
 import dev.kagami.cpu.Vcpu;
 import dev.kagami.memory.GuestMemory;
+import dev.kagami.net.EthernetLink;
+import dev.kagami.net.MacAddress;
+import dev.kagami.net.nat.Nat;
+import dev.kagami.net.nat.NatConfig;
+import dev.kagami.net.nat.PortForward;
 import dev.kagami.platform.MachineEvent;
 import dev.kagami.platform.PcConfig;
 import dev.kagami.platform.PcMachine;
@@ -25,10 +30,14 @@ import dev.kagami.virtio.disk.DiskConfig;
 import dev.kagami.virtio.disk.DiskDevice;
 import dev.kagami.virtio.entropy.EntropyConfig;
 import dev.kagami.virtio.entropy.EntropyDevice;
+import dev.kagami.virtio.network.NetworkConfig;
+import dev.kagami.virtio.network.NetworkDevice;
 import dev.kagami.virtio.transport.VirtioPci;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -45,14 +54,15 @@ final class Machine implements AutoCloseable {
     private final TimerThread timers;
     private final PcMachine pc;
     private final Processors processors;
-    private final List<BlockDevice> disks;
+    /** What the devices use of the host, to be closed after them. */
+    private final List<AutoCloseable> backends;
 
     private Machine(VirtualMachineConfig config, Engine engine) {
         memory = allocate(config.memory());
         timers = new TimerThread();
         PcMachine machine = null;
         Processors cpus = null;
-        disks = new ArrayList<>();
+        backends = new ArrayList<>();
         try {
             machine = new PcMachine(pcConfig(config), memory, timers, this::happened);
             addDevices(config, machine);
@@ -65,7 +75,7 @@ final class Machine implements AutoCloseable {
             Vcpu boot = cpus.vcpus().getFirst();
             boot.setState(load(config, machine).initialState(boot.state()));
         } catch (Throwable e) {
-            free(cpus, machine, timers, disks, memory);
+            free(cpus, machine, timers, backends, memory);
             throw e;
         }
         pc = machine;
@@ -108,13 +118,50 @@ final class Machine implements AutoCloseable {
         addDevice(machine, new EntropyDevice(EntropyConfig.host()));
         for (Disk disk : config.disks()) {
             BlockDevice device = open(disk);
-            disks.add(device);
-            addDevice(machine, new DiskDevice(DiskConfig.of(device, "kagami-" + disks.size())));
+            backends.add(device);
+            addDevice(machine, new DiskDevice(DiskConfig.of(device, "kagami-" + backends.size())));
+        }
+        for (Network network : config.networks()) {
+            EthernetLink link = new EthernetLink();
+            startNat(network, link);
+            addDevice(machine, new NetworkDevice(NetworkConfig.of(link.first(), MacAddress.random())));
         }
     }
 
     private void addDevice(PcMachine machine, VirtioDevice device) {
         machine.pci().add(new VirtioPci(device, memory, machine::sendMessage).function());
+    }
+
+    private void startNat(Network network, EthernetLink link) {
+        try {
+            Nat nat = Nat.start(NatConfig.defaults(), link.second());
+            backends.add(nat);
+            for (Network.Forward forward : network.forwards()) {
+                PortForward.Protocol protocol = switch (forward.protocol()) {
+                    case TCP -> PortForward.Protocol.TCP;
+                    case UDP -> PortForward.Protocol.UDP;
+                };
+                try {
+                    nat.forward(
+                            protocol,
+                            forward.local(),
+                            new InetSocketAddress(nat.config().firstGuest(), forward.guestPort()));
+                } catch (IOException e) {
+                    throw new KagamiException(
+                            ErrorCode.NETWORK_UNUSABLE,
+                            "cannot forward %s to port %d of the guest: %s"
+                                    .formatted(forward.local(), forward.guestPort(), e.getMessage()),
+                            "choose a port of the host that nothing listens on",
+                            e);
+                }
+            }
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.NETWORK_UNUSABLE,
+                    "cannot start the network: " + e.getMessage(),
+                    "check the host's limit of open files",
+                    e);
+        }
     }
 
     private static BlockDevice open(Disk disk) {
@@ -266,20 +313,31 @@ final class Machine implements AutoCloseable {
     /** Writes out what the guest has printed and frees everything. */
     @Override
     public void close() {
-        free(processors, pc, timers, disks, memory);
+        free(processors, pc, timers, backends, memory);
+    }
+
+    private static void closeQuietly(AutoCloseable backend) {
+        try {
+            backend.close();
+        } catch (Exception e) {
+            // The machine has ended; what could not be closed must not keep the rest from being freed.
+            System.getLogger(Machine.class.getName()).log(System.Logger.Level.WARNING, "closing " + backend, e);
+        }
     }
 
     private static void free(
             @Nullable Processors processors,
             @Nullable PcMachine pc,
             TimerThread timers,
-            List<BlockDevice> disks,
+            List<AutoCloseable> backends,
             GuestMemory memory) {
         // Devices' timers use the memory, so it goes last.
         if (pc != null) {
             pc.close();
         }
-        disks.forEach(BlockDevice::close);
+        for (AutoCloseable backend : backends) {
+            closeQuietly(backend);
+        }
         timers.close();
         if (processors != null) {
             processors.close();

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param memory RAM, a multiple of 4 KiB from 2 MiB to 1 TiB
  * @param engine name of the engine, or {@code auto} for the first that can run here
  * @param disks the disks, in the order in which the guest finds them
+ * @param networks the network cards
  * @param serial what COM1 is connected to
  * @param debugExitPort the port whose writes end the machine with {@link Outcome.DebugExit}; empty for none
  * @param testDevice whether the machine has the small device of bare-metal test kernels: latches at ports 0xE0 and
@@ -32,6 +33,7 @@ public record VirtualMachineConfig(
         MemorySize memory,
         String engine,
         List<Disk> disks,
+        List<Network> networks,
         SerialConsole serial,
         OptionalInt debugExitPort,
         boolean testDevice,
@@ -40,13 +42,14 @@ public record VirtualMachineConfig(
     private static final int MAX_CPUS = 255;
 
     /** One PCI slot each, beside the host bridge and the other devices. */
-    private static final int MAX_DISKS = 24;
+    private static final int MAX_DEVICES = 24;
 
     private static final int MAX_DEBUG_EXIT_PORT = 0xFFFC;
 
     /** Copies the lists. */
     public VirtualMachineConfig {
         disks = List.copyOf(disks);
+        networks = List.copyOf(networks);
     }
 
     /**
@@ -112,12 +115,12 @@ public record VirtualMachineConfig(
                     "disk image",
                     disks.get(i).image());
         }
-        if (disks.size() > MAX_DISKS) {
+        if (disks.size() + networks.size() > MAX_DEVICES) {
             problems.add(new Problem(
                     ErrorCode.INVALID_CONFIGURATION,
                     "disks",
-                    "%d disks are too many".formatted(disks.size()),
-                    "give at most %d disks".formatted(MAX_DISKS)));
+                    "%d disks and %d network cards are too many".formatted(disks.size(), networks.size()),
+                    "give at most %d of both together".formatted(MAX_DEVICES)));
         }
         if (debugExitPort.isPresent()
                 && (debugExitPort.getAsInt() < 0 || debugExitPort.getAsInt() > MAX_DEBUG_EXIT_PORT)) {
@@ -152,6 +155,7 @@ public record VirtualMachineConfig(
         private MemorySize memory = MemorySize.ofMebibytes(512);
         private String engine = Engines.AUTO;
         private final List<Disk> disks = new ArrayList<>();
+        private final List<Network> networks = new ArrayList<>();
         private SerialConsole serial = new SerialConsole.Builder().build();
         private OptionalInt debugExitPort = OptionalInt.empty();
         private boolean testDevice;
@@ -229,6 +233,17 @@ public record VirtualMachineConfig(
         }
 
         /**
+         * Adds a network card.
+         *
+         * @param network what it is connected to
+         * @return this
+         */
+        public Builder network(Network network) {
+            networks.add(network);
+            return this;
+        }
+
+        /**
          * Connects the first serial port.
          *
          * @param description fills the builder
@@ -287,7 +302,7 @@ public record VirtualMachineConfig(
 
         private VirtualMachineConfig build() {
             return new VirtualMachineConfig(
-                    linux, cpus, memory, engine, disks, serial, debugExitPort, testDevice, onReset, trace);
+                    linux, cpus, memory, engine, disks, networks, serial, debugExitPort, testDevice, onReset, trace);
         }
     }
 }
