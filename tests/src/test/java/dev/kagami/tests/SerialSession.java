@@ -105,6 +105,10 @@ final class SerialSession implements AutoCloseable {
         machine.stop();
     }
 
+    boolean isRunning() {
+        return machine.state() == VirtualMachine.State.RUNNING;
+    }
+
     /** {@return all that the guest has printed} */
     String output() {
         return screen.text();
