@@ -102,8 +102,13 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--disk",
             paramLabel = "FILE",
-            description = "A disk: an image that the guest reads and writes; may be given several times.")
+            description = "A disk: a raw or qcow2 image that the guest reads and writes; may be given several times.")
     private List<Path> disks = new ArrayList<>();
+
+    @Option(
+            names = "--temporary",
+            description = "Forget what the guest writes to its disks when it ends; the images are only read.")
+    private boolean temporary;
 
     @Option(
             names = "--network",
@@ -244,7 +249,7 @@ final class RunCommand implements Callable<Integer> {
                 .engine(engine)
                 .testDevice(testDevice)
                 .onReset(noReboot ? ResetPolicy.STOP : ResetPolicy.RESTART);
-        disks.forEach(disk -> c.disk(Disk.of(disk)));
+        disks.forEach(disk -> c.disk(temporary ? Disk.temporary(disk) : Disk.of(disk)));
         if (network == null ? !disks.isEmpty() || !forwards.isEmpty() : network == NetworkKind.NAT) {
             c.network(new Network(forwards));
         } else if (!forwards.isEmpty()) {

@@ -3,7 +3,7 @@ package dev.kagami.vm;
 import java.nio.file.Path;
 
 /**
- * A disk of a machine: an image file that the guest sees as a virtio block device.
+ * A disk of a machine: an image file (raw or qcow2, found by its contents) that the guest sees as a virtio block device.
  *
  * @param image the image file
  * @param mode what becomes of the guest's writes
@@ -14,7 +14,9 @@ public record Disk(Path image, Mode mode) {
         /** They change the image. */
         READ_WRITE,
         /** They fail. */
-        READ_ONLY
+        READ_ONLY,
+        /** They go to a temporary overlay, which is gone when the machine ends; the image is only read. */
+        TEMPORARY
     }
 
     /**
@@ -35,5 +37,15 @@ public record Disk(Path image, Mode mode) {
      */
     public static Disk readOnly(Path image) {
         return new Disk(image, Mode.READ_ONLY);
+    }
+
+    /**
+     * Describes a disk that begins as the image is, and whose changes are forgotten when the machine ends.
+     *
+     * @param image the image file
+     * @return the disk
+     */
+    public static Disk temporary(Path image) {
+        return new Disk(image, Mode.TEMPORARY);
     }
 }

@@ -2,7 +2,9 @@ package dev.kagami.vm;
 
 import dev.kagami.block.BlockDevice;
 import dev.kagami.block.BlockException;
-import dev.kagami.block.RawImage;
+import dev.kagami.block.DiskImages;
+import dev.kagami.block.OpenOptions;
+import dev.kagami.block.Overlay;
 import dev.kagami.boot.BootException;
 import dev.kagami.boot.BootLoader;
 import dev.kagami.boot.BootModule;
@@ -38,6 +40,7 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -166,7 +169,16 @@ final class Machine implements AutoCloseable {
 
     private static BlockDevice open(Disk disk) {
         try {
-            return BlockDevice.synchronous(RawImage.open(disk.image(), disk.mode() == Disk.Mode.READ_WRITE));
+            return BlockDevice.synchronous(
+                    switch (disk.mode()) {
+                        case READ_WRITE -> DiskImages.open(disk.image(), OpenOptions.readWrite());
+                        case READ_ONLY -> DiskImages.open(disk.image(), OpenOptions.readOnly());
+                        case TEMPORARY ->
+                            Overlay.temporary(
+                                    disk.image(),
+                                    OpenOptions.readOnly(),
+                                    Path.of(System.getProperty("java.io.tmpdir")));
+                    });
         } catch (BlockException e) {
             throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
         }
