@@ -22,6 +22,22 @@ public final class ImageException extends RuntimeException {
         PACKAGE_INVALID,
         /** The cache directory can't be created, locked or written. */
         CACHE_UNUSABLE,
+        /** The host fails to read a disk image. */
+        DISK_UNREADABLE,
+        /** A disk's partition table or a file system on it is damaged. */
+        DISK_INVALID,
+        /** A disk holds a file system, or one with a feature, that can't be read. */
+        FILE_SYSTEM_UNSUPPORTED,
+        /** There is nothing on a disk that says which kernel to boot. */
+        NOTHING_TO_BOOT,
+        /** A cloud-init seed can't be made of what was given. */
+        SEED_INVALID,
+        /** A server or the network failed. */
+        DOWNLOAD_FAILED,
+        /** A file isn't the one that its digest says. */
+        DIGEST_MISMATCH,
+        /** An archive is damaged, hostile or holds no disk image. */
+        ARCHIVE_INVALID,
         /** The calling thread was interrupted; its interrupt flag is set again. */
         INTERRUPTED
     }
@@ -70,6 +86,26 @@ public final class ImageException extends RuntimeException {
                 message,
                 "Try again; if it stays, check the mirror named in the host's apt sources.",
                 cause);
+    }
+
+    /** Returns an exception about a disk whose tables or file systems are damaged. */
+    public static ImageException invalidDisk(String message) {
+        return new ImageException(
+                Code.DISK_INVALID,
+                message,
+                "Repair the disk, for example with fsck in a guest booted from another one, or restore it from a copy;"
+                        + " or pass --kernel FILE and --initrd FILE to boot it without reading it.",
+                null);
+    }
+
+    /** Returns an exception about a file system that can't be read. */
+    public static ImageException unsupportedFileSystem(String message) {
+        return new ImageException(
+                Code.FILE_SYSTEM_UNSUPPORTED,
+                message,
+                "Pass --kernel FILE and --initrd FILE, copied out of the guest's /boot, or use an image whose /boot lies"
+                        + " on ext4.",
+                null);
     }
 
     /** Returns an exception about the cache directory. */

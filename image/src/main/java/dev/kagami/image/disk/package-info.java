@@ -1,0 +1,2 @@
+/** Disks, their partition tables and what lies on the partitions. */
+package dev.kagami.image.disk;
