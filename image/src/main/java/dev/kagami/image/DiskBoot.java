@@ -87,9 +87,7 @@ public final class DiskBoot {
 
     /** Returns a line for people that says what was found where. */
     public String description() {
-        String initrd = initrds().isEmpty()
-                ? ""
-                : " with " + initrds().stream().collect(Collectors.joining(" and "));
+        String initrd = initrds().isEmpty() ? "" : " with " + initrds().stream().collect(Collectors.joining(" and "));
         return "%s: \"%s\", %s%s, from %s".formatted(found.loader(), title(), kernel(), initrd, found.where());
     }
 
@@ -135,7 +133,10 @@ public final class DiskBoot {
                 }
             }
             return Files.move(
-                    temporary, directory.resolve(name), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+                    temporary,
+                    directory.resolve(name),
+                    StandardCopyOption.ATOMIC_MOVE,
+                    StandardCopyOption.REPLACE_EXISTING);
         } finally {
             Files.deleteIfExists(temporary);
         }

@@ -59,8 +59,8 @@ public final class Disk {
      */
     public Disk slice(long offset, long length) {
         if (offset < 0 || length < 0 || offset > size) {
-            throw ImageException.invalidDisk("A partition at byte " + offset + " lies outside of the disk of " + size
-                    + " bytes");
+            throw ImageException.invalidDisk(
+                    "A partition at byte " + offset + " lies outside of the disk of " + size + " bytes");
         }
         return new Disk(source, start + offset, Math.min(length, size - offset));
     }

@@ -141,9 +141,8 @@ final class Superblock {
         type = (incompatible & (INCOMPAT_EXTENTS | INCOMPAT_64BIT | INCOMPAT_FLEX_BG)) != 0
                 ? "ext4"
                 : hasJournal ? "ext3" : "ext2";
-        checksumSeed = (incompatible & INCOMPAT_CSUM_SEED) != 0
-                ? i32(raw, 0x270)
-                : Crc32c.of(Crc32c.START, raw, 0x68, 16);
+        checksumSeed =
+                (incompatible & INCOMPAT_CSUM_SEED) != 0 ? i32(raw, 0x270) : Crc32c.of(Crc32c.START, raw, 0x68, 16);
         check(
                 !checksums || Crc32c.of(Crc32c.START, raw, 0, CHECKSUM_OFFSET) == i32(raw, CHECKSUM_OFFSET),
                 "its superblock has a wrong checksum");

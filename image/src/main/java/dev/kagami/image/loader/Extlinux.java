@@ -132,9 +132,8 @@ final class Extlinux {
     }
 
     private Optional<BootEntry> entry(Label label, String directory) {
-        Optional<GuestFile> kernel = label.kernel.isEmpty()
-                ? Optional.empty()
-                : volume.files().open(absolute(label.kernel, directory));
+        Optional<GuestFile> kernel =
+                label.kernel.isEmpty() ? Optional.empty() : volume.files().open(absolute(label.kernel, directory));
         if (kernel.isEmpty()) {
             return Optional.empty();
         }

@@ -230,7 +230,8 @@ final class GrubInterpreter {
                 words.forEach(variables::remove);
                 yield SUCCESS;
             }
-            case "[" -> words.isEmpty() || !words.getLast().equals("]") ? FAILURE : test(words.subList(0, words.size() - 1));
+            case "[" ->
+                words.isEmpty() || !words.getLast().equals("]") ? FAILURE : test(words.subList(0, words.size() - 1));
             case "test" -> test(words);
             case "!" -> negated(words, block);
             case "false", "regexp", "chainloader", "multiboot", "multiboot2", "kfreebsd" -> FAILURE;
@@ -371,12 +372,11 @@ final class GrubInterpreter {
         }
         spend(CHARACTERS_PER_WORK);
         String wanted = plain.getFirst();
-        Optional<Volume> found =
-                switch (kind) {
-                    case "file" -> volumes.withFile(wanted);
-                    case "label" -> volumes.byLabel(wanted);
-                    default -> volumes.byUuid(wanted);
-                };
+        Optional<Volume> found = switch (kind) {
+            case "file" -> volumes.withFile(wanted);
+            case "label" -> volumes.byLabel(wanted);
+            default -> volumes.byUuid(wanted);
+        };
         if (command.startsWith("search.") && plain.size() > 1) {
             variable = plain.get(1);
         }
@@ -468,8 +468,8 @@ final class GrubInterpreter {
         List<String> quoted = words.subList(1, words.size()).stream()
                 .map(word -> word.indexOf(' ') >= 0 ? '"' + word + '"' : word)
                 .toList();
-        linux = Optional.of(
-                new Linux(variable("root"), words.getFirst(), String.join(" ", quoted).strip(), List.of()));
+        linux = Optional.of(new Linux(
+                variable("root"), words.getFirst(), String.join(" ", quoted).strip(), List.of()));
         return SUCCESS;
     }
 

@@ -18,7 +18,8 @@ final class GrubLexer {
     }
 
     /** Returns the next word or {@link #SEPARATOR}; null at the end. */
-    @Nullable GrubWord next() {
+    @Nullable
+    GrubWord next() {
         while (at < script.length()) {
             char c = script.charAt(at);
             if (c == '\n' || c == ';') {

@@ -53,8 +53,8 @@ final class GrubParser {
     private void expect(String keyword) {
         skipSeparators();
         if (!keyword().equals(keyword)) {
-            throw new IllegalArgumentException(
-                    "\"" + keyword + "\" is missing" + (word == null ? " at the end" : " before \"" + keyword() + "\""));
+            throw new IllegalArgumentException("\"" + keyword + "\" is missing"
+                    + (word == null ? " at the end" : " before \"" + keyword() + "\""));
         }
         advance();
     }

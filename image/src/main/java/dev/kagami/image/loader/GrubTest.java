@@ -42,7 +42,9 @@ final class GrubTest {
 
     private boolean and(int depth) {
         boolean value = primary(depth);
-        while (at < words.size() && !words.get(at).equals("-o") && !words.get(at).equals(")")) {
+        while (at < words.size()
+                && !words.get(at).equals("-o")
+                && !words.get(at).equals(")")) {
             if (words.get(at).equals("-a")) {
                 at++;
             }
@@ -76,16 +78,15 @@ final class GrubTest {
         }
         if (at < words.size() && word.length() == 2 && word.charAt(0) == '-') {
             String argument = words.get(at);
-            Predicate<String> test =
-                    switch (word.charAt(1)) {
-                        case 'd' -> files::isDirectory;
-                        case 'e' -> path -> files.isFile(path) || files.isDirectory(path);
-                        case 'f' -> files::isFile;
-                        case 's' -> path -> files.size(path) > 0;
-                        case 'n' -> text -> !text.isEmpty();
-                        case 'z' -> String::isEmpty;
-                        default -> text -> false;
-                    };
+            Predicate<String> test = switch (word.charAt(1)) {
+                case 'd' -> files::isDirectory;
+                case 'e' -> path -> files.isFile(path) || files.isDirectory(path);
+                case 'f' -> files::isFile;
+                case 's' -> path -> files.size(path) > 0;
+                case 'n' -> text -> !text.isEmpty();
+                case 'z' -> String::isEmpty;
+                default -> text -> false;
+            };
             at++;
             return test.test(argument);
         }

@@ -38,8 +38,9 @@ final class LoaderEntries {
             String wanted = defaultPattern(volume, directory);
             if (!wanted.isEmpty()) {
                 Pattern pattern = Globs.compile(wanted);
-                ordered.sort(Comparator.comparing(entry -> !pattern.matcher(entry.id()).matches()
-                        && !pattern.matcher(entry.id() + ".conf").matches()));
+                ordered.sort(Comparator.comparing(
+                        entry -> !pattern.matcher(entry.id()).matches()
+                                && !pattern.matcher(entry.id() + ".conf").matches()));
             }
             for (LoaderEntry entry : ordered) {
                 Optional<BootEntry> bootable = bootable(volume, entry, lookedFor);

@@ -42,7 +42,8 @@ final class Volumes {
      * disks are this disk: an image doesn't know how many others its machine had.
      */
     Optional<Volume> byGrubName(String device) {
-        String name = device.startsWith("(") && device.endsWith(")") ? device.substring(1, device.length() - 1) : device;
+        String name =
+                device.startsWith("(") && device.endsWith(")") ? device.substring(1, device.length() - 1) : device;
         int comma = name.indexOf(',');
         if (comma < 0) {
             return all.stream()
@@ -51,10 +52,9 @@ final class Volumes {
         }
         String partition = name.substring(comma + 1);
         return all.stream()
-                .filter(volume -> partition.equals(
-                                volume.partition().table().grubName() + volume.partition().number())
-                        || partition.equals(
-                                Integer.toString(volume.partition().number())))
+                .filter(volume -> partition.equals(volume.partition().table().grubName()
+                                + volume.partition().number())
+                        || partition.equals(Integer.toString(volume.partition().number())))
                 .findFirst();
     }
 
