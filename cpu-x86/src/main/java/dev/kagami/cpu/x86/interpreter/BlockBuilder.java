@@ -54,6 +54,7 @@ final class BlockBuilder {
     }
 
     private Block build(long linear, int limit, int key) {
+        cpu.code.makeRoom();
         CodePage page = cpu.code.page(linear);
         if (page == null) {
             // Code outside of RAM: nothing this platform has there could be run.
@@ -110,7 +111,7 @@ final class BlockBuilder {
         Block block = new Block(
                 ops.toArray(new Op[0]), count, start, position, key, page, second == null ? -1 : second.number);
         if (keep) {
-            page.add(block);
+            cpu.code.add(block);
             if (second != null) {
                 second.addTail(block, position - available);
             }

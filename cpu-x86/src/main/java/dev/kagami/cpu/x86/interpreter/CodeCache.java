@@ -25,9 +25,21 @@ final class CodeCache implements CodeWriteListener {
     /** When this many pages hold code, all of it is dropped; keeps the heap bounded. */
     private static final int MAX_PAGES = 8192;
 
+    /** About what a decoded instruction takes of the heap, with its share of the block and of links. */
+    private static final int BYTES_PER_OP = 64;
+
+    /** The decoded code of all CPUs of a machine takes at most this part of the heap. */
+    private static final int HEAP_SHARE = 4;
+
+    private static final long MAX_OPS = Runtime.getRuntime().maxMemory() / HEAP_SHARE / BYTES_PER_OP;
+
     private final Cpu cpu;
     private @Nullable CodePage[] pages;
     private int pageCount;
+
+    /** Decoded instructions in all pages; a guest that jumps to every byte could fill any heap with them. */
+    private long opCount;
+
     private final long[][] tags = new long[2][ENTRIES];
     private final CodePage[][] targets = new CodePage[2][ENTRIES];
     private long[] tag;
@@ -141,9 +153,29 @@ final class CodeCache implements CodeWriteListener {
         }
     }
 
+    /** Makes room for another block, when there is none, by dropping all code. Not while a block is being executed. */
+    void makeRoom() {
+        if (opCount * cpu.processorsCount() >= MAX_OPS) {
+            dropAll();
+        }
+    }
+
+    /** Enters a block into the page that it begins on. */
+    void add(Block block) {
+        int before = block.page.ops();
+        block.page.add(block);
+        opCount += block.page.ops() - before;
+    }
+
+    /** {@return how many decoded instructions there are} */
+    long ops() {
+        return opCount;
+    }
+
     /** Drops a page's code, so that it is an ordinary data page until code of it runs again. */
     private void drop(CodePage page) {
         page.invalidate();
+        opCount -= page.ops();
         pages[page.number] = null;
         pageCount--;
         cpu.memory.unwatch(page.number);

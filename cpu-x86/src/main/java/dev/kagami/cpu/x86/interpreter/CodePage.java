@@ -9,12 +9,20 @@ final class CodePage {
     private static final int BUCKETS = 256;
     private static final int LINE_SHIFT = 6;
 
+    /** So many tails are kept before those of dropped blocks are looked for. */
+    private static final int FEW_TAILS = 16;
+
     /** Number of the page in the RAM mapping. */
     final int number;
 
     private final Block[] buckets = new Block[BUCKETS];
     /** Blocks of one instruction that begins on another page and ends on this one. */
     private final List<Block> tails = new ArrayList<>();
+
+    private int manyTails = FEW_TAILS;
+
+    /** Instructions in all blocks, decoded. */
+    private int ops;
 
     /** Told when the page's code is dropped: what was derived from it outside of this class. */
     private final List<Runnable> dependents = new ArrayList<>();
@@ -40,7 +48,14 @@ final class CodePage {
     }
 
     void add(Block block) {
+        Block same = find(block.start, block.mode);
+        if (same != null) {
+            // One instruction whose second half was on another page then.
+            remove(same);
+            same.invalidate();
+        }
         int bucket = bucket(block.start);
+        ops += block.ops.length;
         block.nextInBucket = buckets[bucket];
         buckets[bucket] = block;
         lines |= lineMask(block.start, Math.min(block.bytes, Mmu.PAGE_SIZE - block.start));
@@ -48,6 +63,11 @@ final class CodePage {
 
     /** Notes a block that begins on another page and whose last {@code bytes} bytes are at the start of this one. */
     void addTail(Block block, int bytes) {
+        // Blocks are dropped with the page that they begin on, and made again.
+        if (tails.size() >= manyTails) {
+            tails.removeIf(tail -> !tail.valid);
+            manyTails = Math.max(FEW_TAILS, 2 * tails.size());
+        }
         tails.add(block);
         lines |= lineMask(0, bytes);
     }
@@ -77,6 +97,16 @@ final class CodePage {
         int first = from >> LINE_SHIFT;
         int last = from + Math.max(bytes, 1) - 1 >> LINE_SHIFT;
         return -1L >>> 63 - last & -1L << first;
+    }
+
+    /** {@return how many decoded instructions the page has held so far, dropped or not} */
+    int ops() {
+        return ops;
+    }
+
+    /** {@return how many blocks of other pages end on this one, of those known} */
+    int tails() {
+        return tails.size();
     }
 
     /** {@return whether a write touches a line that holds code} */

@@ -2,6 +2,7 @@ package dev.kagami.cpu.x86.interpreter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
 final class CodeCacheTest {
@@ -28,6 +29,52 @@ final class CodeCacheTest {
             code.written((int) (TestMachine.CODE >>> 12), (int) TestMachine.CODE & 0xFFF, 1);
             assertThat(block.valid).isFalse();
             assertThat(code.find(TestMachine.CODE, machine.cpu.codeMode)).isNull();
+        }
+    }
+
+    @Test
+    void aGuestThatJumpsEverywhereDoesNotFillTheHeap() {
+        try (TestMachine machine = new TestMachine(256 << 20)) {
+            machine.protectedMode();
+            byte[] nops = new byte[1 << 20];
+            Arrays.fill(nops, (byte) 0x90);
+            for (int mebibyte = 1; mebibyte < 256; mebibyte++) {
+                machine.memory.write((long) mebibyte << 20, nops);
+            }
+            BlockBuilder builder = new BlockBuilder(machine.cpu);
+            long bound = Runtime.getRuntime().maxMemory() / 64;
+            long most = 0;
+            for (long linear = 1 << 20; linear < 256 << 20 && most < bound; linear++) {
+                builder.build(linear);
+                long ops = machine.cpu.code.ops();
+                if (ops < most) {
+                    // All was dropped: from here on the same happens again.
+                    break;
+                }
+                most = ops;
+            }
+            assertThat(most).isBetween(1000L, bound);
+        }
+    }
+
+    @Test
+    void instructionsAcrossPagesThatAreMadeAgainAndAgainDoNotAccumulate() {
+        try (TestMachine machine = TestMachine.inLongMode()) {
+            long first = TestMachine.CODE + 0xFFE;
+            // MOV EAX, imm32, two bytes on one page and three on the next.
+            machine.memory.write(first, new byte[] {(byte) 0xB8, 1, 0, 0, 0});
+            BlockBuilder builder = new BlockBuilder(machine.cpu);
+            CodeCache code = machine.cpu.code;
+            for (int i = 0; i < 10_000; i++) {
+                builder.build(first);
+                code.written((int) (first >>> 12), 0xFFE, 1);
+            }
+            assertThat(code.pageOf((int) (first >>> 12) + 1).tails()).isLessThan(100);
+            for (int i = 0; i < 10_000; i++) {
+                builder.build(first);
+            }
+            assertThat(code.pageOf((int) (first >>> 12) + 1).tails()).isLessThan(100);
+            assertThat(code.ops()).isLessThan(10_000_000);
         }
     }
 }
