@@ -4,4 +4,5 @@ module dev.kagami.block {
     requires static org.jspecify;
 
     exports dev.kagami.block;
+    exports dev.kagami.block.iso;
 }
