@@ -67,20 +67,21 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = {"-k", "--kernel"},
             paramLabel = "FILE",
-            description = "Kernel: a bzImage, an ELF vmlinux, or a multiboot 1 kernel. Default: the default guest's.")
+            description =
+                    "Kernel: a bzImage, an ELF vmlinux, or a multiboot 1 kernel. Default: the first disk's, or the default guest's.")
     private @Nullable Path kernel;
 
     @Option(
             names = {"-i", "--initrd"},
             paramLabel = "FILE",
-            description = "Initial RAM disk. Default: the default guest's, unless --kernel is given.")
+            description = "Initial RAM disk. Default: the default guest's, unless --kernel or --disk is given.")
     private @Nullable Path initrd;
 
     @Option(
             names = {"-a", "--append"},
             paramLabel = "TEXT",
             description = "Kernel command line. Default: '" + LinuxBoot.DEFAULT_COMMAND_LINE
-                    + "' with --kernel; without, the text is added to the default guest's.")
+                    + "' with --kernel; without, the text is added to the default guest's, or to what the disk has.")
     private @Nullable String append;
 
     @Option(
@@ -102,7 +103,8 @@ final class RunCommand implements Callable<Integer> {
     @Option(
             names = "--disk",
             paramLabel = "FILE",
-            description = "A disk: a raw or qcow2 image that the guest reads and writes; may be given several times.")
+            description = "A disk: a raw or qcow2 image that the guest reads and writes; may be given several times."
+                    + " Without --kernel, the first one's own kernel is booted.")
     private List<Path> disks = new ArrayList<>();
 
     @Option(
@@ -192,7 +194,7 @@ final class RunCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         PrintWriter err = spec.commandLine().getErr();
         Optional<Terminal> terminal = noRaw ? Optional.empty() : Terminal.onStandardInput();
-        LinuxBoot linux = boot(err, terminal.flatMap(Terminal::size));
+        @Nullable LinuxBoot linux = boot(err, terminal.flatMap(Terminal::size));
         InputStream keys = new FileInputStream(FileDescriptor.in);
         Leave leave = new Leave(err);
         boolean raw = terminal.isPresent();
@@ -221,8 +223,11 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
-    /** Finds out what to boot, fetching the default guest if it is needed. */
-    private LinuxBoot boot(PrintWriter err, Optional<Terminal.Size> size) {
+    /** Finds out what to boot, fetching the default guest if it is needed; null for what the first disk would boot. */
+    private @Nullable LinuxBoot boot(PrintWriter err, Optional<Terminal.Size> size) {
+        if (kernel == null && !disks.isEmpty()) {
+            return null;
+        }
         if (kernel != null) {
             return new LinuxBoot(kernel, initrd, append == null ? LinuxBoot.DEFAULT_COMMAND_LINE : append, modules);
         }
@@ -242,9 +247,13 @@ final class RunCommand implements Callable<Integer> {
         return new LinuxBoot(guest.kernel(), initrd == null ? guest.initrd() : initrd, commandLine.toString(), modules);
     }
 
-    private VirtualMachineConfig.Builder describe(VirtualMachineConfig.Builder c, LinuxBoot linux) {
-        c.linux(linux)
-                .memory(memory)
+    private VirtualMachineConfig.Builder describe(VirtualMachineConfig.Builder c, @Nullable LinuxBoot linux) {
+        if (linux != null) {
+            c.linux(linux);
+        } else {
+            c.diskCommandLine(Objects.requireNonNullElse(append, ""));
+        }
+        c.memory(memory)
                 .cpus(cpus)
                 .engine(engine)
                 .testDevice(testDevice)

@@ -2,6 +2,7 @@ package dev.kagami.vm;
 
 import dev.kagami.block.BlockDevice;
 import dev.kagami.block.BlockException;
+import dev.kagami.block.BlockImage;
 import dev.kagami.block.DiskImages;
 import dev.kagami.block.OpenOptions;
 import dev.kagami.block.Overlay;
@@ -18,6 +19,8 @@ import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Processors;
 import dev.kagami.cpu.TimerThread;
 import dev.kagami.cpu.Vcpu;
+import dev.kagami.image.DiskBoot;
+import dev.kagami.image.ImageException;
 import dev.kagami.memory.GuestMemory;
 import dev.kagami.net.EthernetLink;
 import dev.kagami.net.MacAddress;
@@ -40,11 +43,13 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,6 +64,8 @@ final class Machine implements AutoCloseable {
     private final Processors processors;
     /** What the devices use of the host, to be closed after them. */
     private final List<AutoCloseable> backends;
+
+    private final List<BlockDevice> disks = new ArrayList<>();
 
     private Machine(VirtualMachineConfig config, Engine engine) {
         memory = allocate(config.memory());
@@ -122,7 +129,8 @@ final class Machine implements AutoCloseable {
         for (Disk disk : config.disks()) {
             BlockDevice device = open(disk);
             backends.add(device);
-            addDevice(machine, new DiskDevice(DiskConfig.of(device, "kagami-" + backends.size())));
+            disks.add(device);
+            addDevice(machine, new DiskDevice(DiskConfig.of(device, "kagami-" + disks.size())));
         }
         for (Network network : config.networks()) {
             EthernetLink link = new EthernetLink();
@@ -202,9 +210,45 @@ final class Machine implements AutoCloseable {
 
     private LoadedKernel load(VirtualMachineConfig config, PcMachine machine) {
         LinuxBoot linux = config.linux();
-        if (linux == null) {
-            throw new IllegalStateException("a machine is only made from a configuration that has been validated");
+        return linux != null ? load(linux, machine) : loadFromDisk(config, machine);
+    }
+
+    /** Loads what the first disk's own boot loader would; looked up at every start, as the guest may have changed it. */
+    private LoadedKernel loadFromDisk(VirtualMachineConfig config, PcMachine machine) {
+        BlockImage disk = disks.getFirst().image();
+        Path directory = null;
+        try {
+            directory = Files.createTempDirectory("kagami-boot");
+            DiskBoot.Extracted found = DiskBoot.locate(disk).extract(directory);
+            String commandLine = (found.commandLine() + " " + config.diskCommandLine()).strip();
+            return load(new LinuxBoot(found.kernel(), found.initrd().orElse(null), commandLine), machine);
+        } catch (ImageException e) {
+            throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.DISK_UNUSABLE,
+                    "cannot copy the kernel out of the disk: " + e.getMessage(),
+                    "java.io.tmpdir must have room for a kernel and its initial RAM disk",
+                    e);
+        } finally {
+            if (directory != null) {
+                deleteFiles(directory);
+            }
         }
+    }
+
+    private static void deleteFiles(Path directory) {
+        try (Stream<Path> files = Files.list(directory)) {
+            for (Path file : files.toList()) {
+                Files.delete(file);
+            }
+            Files.delete(directory);
+        } catch (IOException e) {
+            System.getLogger(Machine.class.getName()).log(System.Logger.Level.WARNING, "deleting " + directory, e);
+        }
+    }
+
+    private LoadedKernel load(LinuxBoot linux, PcMachine machine) {
         List<BootModule> modules = linux.modules().stream()
                 .map(module -> new BootModule(module.file(), module.arguments()))
                 .toList();

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * The description of a machine. Immutable; may describe any number of machines, except that those would share the
  * streams of {@code serial}.
  *
- * @param linux what to boot, or null while nobody has said
+ * @param linux what to boot, or null to boot what the first disk's boot loader would
+ * @param diskCommandLine what is added to the command line that the first disk's boot loader has
  * @param cpus number of CPUs, 1 to 255
  * @param memory RAM, a multiple of 4 KiB from 2 MiB to 1 TiB
  * @param engine name of the engine, or {@code auto} for the first that can run here
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record VirtualMachineConfig(
         @Nullable LinuxBoot linux,
+        String diskCommandLine,
         int cpus,
         MemorySize memory,
         String engine,
@@ -72,11 +74,14 @@ public record VirtualMachineConfig(
     List<Problem> validate(Engines engines) {
         List<Problem> problems = new ArrayList<>();
         if (linux == null) {
-            problems.add(new Problem(
-                    ErrorCode.INVALID_CONFIGURATION,
-                    "linux",
-                    "nothing to boot was given",
-                    "name a kernel: c.linux(l -> l.kernel(...)), or --kernel on the command line"));
+            if (disks.isEmpty()) {
+                problems.add(
+                        new Problem(
+                                ErrorCode.INVALID_CONFIGURATION,
+                                "linux",
+                                "nothing to boot was given",
+                                "name a kernel or a disk: c.linux(l -> l.kernel(...)), or --kernel or --disk on the command line"));
+            }
         } else {
             checkFile(problems, "linux.kernel", "kernel", linux.kernel());
             if (linux.initrd() != null) {
@@ -151,6 +156,7 @@ public record VirtualMachineConfig(
     /** Collects the parts of a description. */
     public static final class Builder {
         private @Nullable LinuxBoot linux;
+        private String diskCommandLine = "";
         private int cpus = 1;
         private MemorySize memory = MemorySize.ofMebibytes(512);
         private String engine = Engines.AUTO;
@@ -185,6 +191,17 @@ public record VirtualMachineConfig(
          */
         public Builder linux(LinuxBoot boot) {
             linux = boot;
+            return this;
+        }
+
+        /**
+         * Adds to the command line of a kernel that is booted from the first disk; nothing by default.
+         *
+         * @param text words for the kernel
+         * @return this
+         */
+        public Builder diskCommandLine(String text) {
+            diskCommandLine = text;
             return this;
         }
 
@@ -302,7 +319,18 @@ public record VirtualMachineConfig(
 
         private VirtualMachineConfig build() {
             return new VirtualMachineConfig(
-                    linux, cpus, memory, engine, disks, networks, serial, debugExitPort, testDevice, onReset, trace);
+                    linux,
+                    diskCommandLine,
+                    cpus,
+                    memory,
+                    engine,
+                    disks,
+                    networks,
+                    serial,
+                    debugExitPort,
+                    testDevice,
+                    onReset,
+                    trace);
         }
     }
 }
