@@ -1,6 +1,7 @@
 package dev.kagami.cli;
 
 import dev.kagami.image.GuestParameters;
+import dev.kagami.vm.CloudInit;
 import dev.kagami.vm.Disk;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
@@ -111,6 +112,12 @@ final class RunCommand implements Callable<Integer> {
             names = "--temporary",
             description = "Forget what the guest writes to its disks when it ends; the images are only read.")
     private boolean temporary;
+
+    @Option(
+            names = "--cloud-init",
+            paramLabel = "FILE",
+            description = "User data for cloud-init in the guest, for example a #cloud-config document.")
+    private @Nullable Path cloudInit;
 
     @Option(
             names = "--network",
@@ -259,6 +266,9 @@ final class RunCommand implements Callable<Integer> {
                 .testDevice(testDevice)
                 .onReset(noReboot ? ResetPolicy.STOP : ResetPolicy.RESTART);
         disks.forEach(disk -> c.disk(temporary ? Disk.temporary(disk) : Disk.of(disk)));
+        if (cloudInit != null) {
+            c.cloudInit(CloudInit.of(cloudInit));
+        }
         if (network == null ? !disks.isEmpty() || !forwards.isEmpty() : network == NetworkKind.NAT) {
             c.network(new Network(forwards));
         } else if (!forwards.isEmpty()) {

@@ -6,6 +6,7 @@ import dev.kagami.block.BlockImage;
 import dev.kagami.block.DiskImages;
 import dev.kagami.block.OpenOptions;
 import dev.kagami.block.Overlay;
+import dev.kagami.block.iso.IsoImage;
 import dev.kagami.boot.BootException;
 import dev.kagami.boot.BootLoader;
 import dev.kagami.boot.BootModule;
@@ -131,6 +132,13 @@ final class Machine implements AutoCloseable {
             backends.add(device);
             disks.add(device);
             addDevice(machine, new DiskDevice(DiskConfig.of(device, "kagami-" + disks.size())));
+        }
+        CloudInit seed = config.cloudInit();
+        if (seed != null) {
+            BlockDevice device = BlockDevice.synchronous(
+                    IsoImage.of(IsoImage.CLOUD_INIT_SEED, seed.files()).toBlockImage());
+            backends.add(device);
+            addDevice(machine, new DiskDevice(DiskConfig.of(device, "kagami-seed")));
         }
         for (Network network : config.networks()) {
             EthernetLink link = new EthernetLink();

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param memory RAM, a multiple of 4 KiB from 2 MiB to 1 TiB
  * @param engine name of the engine, or {@code auto} for the first that can run here
  * @param disks the disks, in the order in which the guest finds them
+ * @param cloudInit what cloud-init in the guest is told, on a CD behind the disks; null for no seed
  * @param networks the network cards
  * @param serial what COM1 is connected to
  * @param debugExitPort the port whose writes end the machine with {@link Outcome.DebugExit}; empty for none
@@ -35,6 +36,7 @@ public record VirtualMachineConfig(
         MemorySize memory,
         String engine,
         List<Disk> disks,
+        @Nullable CloudInit cloudInit,
         List<Network> networks,
         SerialConsole serial,
         OptionalInt debugExitPort,
@@ -161,6 +163,7 @@ public record VirtualMachineConfig(
         private MemorySize memory = MemorySize.ofMebibytes(512);
         private String engine = Engines.AUTO;
         private final List<Disk> disks = new ArrayList<>();
+        private @Nullable CloudInit cloudInit;
         private final List<Network> networks = new ArrayList<>();
         private SerialConsole serial = new SerialConsole.Builder().build();
         private OptionalInt debugExitPort = OptionalInt.empty();
@@ -250,6 +253,17 @@ public record VirtualMachineConfig(
         }
 
         /**
+         * Sets what cloud-init in the guest is told; by default nothing.
+         *
+         * @param seed the seed
+         * @return this
+         */
+        public Builder cloudInit(CloudInit seed) {
+            cloudInit = seed;
+            return this;
+        }
+
+        /**
          * Adds a network card.
          *
          * @param network what it is connected to
@@ -325,6 +339,7 @@ public record VirtualMachineConfig(
                     memory,
                     engine,
                     disks,
+                    cloudInit,
                     networks,
                     serial,
                     debugExitPort,
