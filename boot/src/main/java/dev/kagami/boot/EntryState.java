@@ -143,6 +143,7 @@ record EntryState(long[] gpr, long rip, int codeAttributes, Table gdtr, long cr0
                 msrs,
                 reset.apic(),
                 false,
+                false,
                 false);
     }
 }

@@ -96,6 +96,7 @@ final class Machine implements AutoCloseable {
                 msrs,
                 new int[64],
                 false,
+                false,
                 false);
     }
 

@@ -25,6 +25,7 @@ import java.util.SortedMap;
  * @param apic the local APIC's registers in the page's order: element i is at offset {@code 16 * i}
  * @param halted true while the CPU waits in HLT
  * @param interruptShadow true when the next instruction is in the shadow of STI or MOV SS
+ * @param awaitingStartup true while the CPU does nothing until another one sends it a start-up message (SDM 3A 9.4)
  */
 public record X86State(
         long[] gpr,
@@ -46,7 +47,8 @@ public record X86State(
         SortedMap<Integer, Long> msrs,
         int[] apic,
         boolean halted,
-        boolean interruptShadow) {
+        boolean interruptShadow,
+        boolean awaitingStartup) {
     /**
      * A segment register with its hidden part.
      *

@@ -376,9 +376,11 @@ public final class GuestMemory implements AutoCloseable {
      * @param length bytes, at least 0
      */
     public void written(long offset, long length) {
+        // A CPU marks a page and then reads its code; we write and then look at the mark. So one of us sees the other.
+        VarHandle.fullFence();
         int last = (int) ((offset + length - 1) >>> PAGE_SHIFT);
         for (int page = (int) (offset >>> PAGE_SHIFT); page <= last; page++) {
-            if ((byte) WATCHED.getOpaque(watched, page) != 0) {
+            if ((byte) WATCHED.getVolatile(watched, page) != 0) {
                 for (CodeWriteListener listener : listeners) {
                     listener.codeWritten(page);
                 }

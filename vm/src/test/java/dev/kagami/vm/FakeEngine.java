@@ -161,6 +161,7 @@ final class FakeEngine implements Engine {
                     new TreeMap<>(),
                     new int[64],
                     false,
+                    false,
                     false);
         }
     }

@@ -21,10 +21,10 @@ final class AluOps {
     static final int CMP = 7;
     // Further operations of the same shapes.
     static final int TEST = 8;
-    private static final int INC = 9;
-    private static final int DEC = 10;
-    private static final int NOT = 11;
-    private static final int NEG = 12;
+    static final int INC = 9;
+    static final int DEC = 10;
+    static final int NOT = 11;
+    static final int NEG = 12;
 
     private AluOps() {}
 

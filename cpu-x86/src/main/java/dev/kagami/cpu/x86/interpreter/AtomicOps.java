@@ -4,12 +4,12 @@ import dev.kagami.cpu.x86.decode.Instruction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * CMPXCHG, CMPXCHG8B, CMPXCHG16B and XADD (SDM 2A and 2B).
- *
- * <p>With one CPU a LOCK prefix has nothing to add. Every memory form reads with the intent to modify and then writes,
- * so that the pair can become one atomic access of the host.
+ * CMPXCHG, CMPXCHG8B, CMPXCHG16B and XADD without a LOCK prefix (SDM 2A and 2B); with it, see {@link LockedOps}.
  */
 final class AtomicOps {
+    /** Bytes that CMPXCHG16B accesses, and their alignment. */
+    static final int WIDE = 16;
+
     private AtomicOps() {}
 
     static @Nullable Op create(Instruction in) {
@@ -115,34 +115,41 @@ final class AtomicOps {
     }
 
     private static final class CompareExchange16B extends MemOp {
-        private static final int ALIGNMENT = 16;
-
         CompareExchange16B(Instruction in) {
-            super(in, ALIGNMENT, true);
+            super(in, WIDE, true);
         }
 
         @Override
         void execute(Cpu cpu) {
-            long[] r = cpu.r;
             long address = address(cpu);
-            if ((address & ALIGNMENT - 1) != 0) {
-                throw cpu.generalProtection();
-            }
-            // Permission to write comes first: the read must not succeed where the write would fault.
-            cpu.mmu.probe(address, ALIGNMENT, true);
-            cpu.read128(address);
-            long low = cpu.low;
-            long high = cpu.high;
-            boolean equal = low == r[Cpu.RAX] && high == r[Cpu.RDX];
-            if (equal) {
-                cpu.write128(address, r[Cpu.RBX], r[Cpu.RCX]);
-            } else {
-                cpu.write128(address, low, high);
-                r[Cpu.RAX] = low;
-                r[Cpu.RDX] = high;
-            }
-            cpu.setZero(equal);
+            probeWide(cpu, address);
+            compareExchangeWide(cpu, address);
         }
+    }
+
+    /** Raises what CMPXCHG16B raises: permission to write comes first, as the read must not succeed without. */
+    static void probeWide(Cpu cpu, long address) {
+        if ((address & WIDE - 1) != 0) {
+            throw cpu.generalProtection();
+        }
+        cpu.mmu.probe(address, WIDE, true);
+    }
+
+    /** Does what CMPXCHG16B does, at an address that {@link #probeWide} has checked. */
+    static void compareExchangeWide(Cpu cpu, long address) {
+        long[] r = cpu.r;
+        cpu.read128(address);
+        long low = cpu.low;
+        long high = cpu.high;
+        boolean equal = low == r[Cpu.RAX] && high == r[Cpu.RDX];
+        if (equal) {
+            cpu.write128(address, r[Cpu.RBX], r[Cpu.RCX]);
+        } else {
+            cpu.write128(address, low, high);
+            r[Cpu.RAX] = low;
+            r[Cpu.RDX] = high;
+        }
+        cpu.setZero(equal);
     }
 
     private static final class ExchangeAddRegister extends Op {

@@ -43,7 +43,7 @@ final class BitTestOps {
         return in.isMemory() ? new ScanMemory(in) : new ScanRegister(in);
     }
 
-    private static long change(int operation, long value, long bit) {
+    static long change(int operation, long value, long bit) {
         return switch (operation) {
             case SET -> value | bit;
             case RESET -> value & ~bit;

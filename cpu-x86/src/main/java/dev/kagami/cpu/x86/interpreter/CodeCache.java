@@ -1,6 +1,8 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.memory.CodeWriteListener;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
@@ -8,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The decoded code of one CPU: blocks by physical page, and a translation cache from linear pages to those.
  *
- * <p>Each CPU has its own, so blocks are linked and dropped without locks. Writes by others (devices, later other CPUs)
- * arrive through {@link #codeWritten} and take effect before the next block.
+ * <p>Each CPU has its own, so blocks are linked and dropped without locks. Writes by others, devices and other CPUs,
+ * arrive through {@link #writtenElsewhere} and take effect before the next block.
  */
 final class CodeCache implements CodeWriteListener {
     private static final int ENTRIES = 1024;
@@ -33,8 +35,13 @@ final class CodeCache implements CodeWriteListener {
 
     private static final long MAX_OPS = Runtime.getRuntime().maxMemory() / HEAP_SHARE / BYTES_PER_OP;
 
+    private static final VarHandle PAGES = MethodHandles.arrayElementVarHandle(CodePage[].class);
+
     private final Cpu cpu;
-    private @Nullable CodePage[] pages;
+
+    /** By number. Others look here for whether there is something to announce. */
+    private final @Nullable CodePage[] pages;
+
     private int pageCount;
 
     /** Decoded instructions in all pages; a guest that jumps to every byte could fill any heap with them. */
@@ -137,10 +144,16 @@ final class CodeCache implements CodeWriteListener {
                 dropAll();
             }
             page = new CodePage(number);
-            pages[number] = page;
             pageCount++;
-            cpu.memory.watch(number);
-            cpu.mmu.trapWrites(number);
+            // No CPU is in the middle of a write now, and none makes one behind our back from now on.
+            cpu.rendezvous.begin(cpu);
+            try {
+                PAGES.setVolatile(pages, number, page);
+                cpu.memory.watch(number);
+                cpu.processors.trapWrites(number);
+            } finally {
+                cpu.rendezvous.end(cpu);
+            }
         }
         return page;
     }
@@ -176,7 +189,7 @@ final class CodeCache implements CodeWriteListener {
     private void drop(CodePage page) {
         page.invalidate();
         opCount -= page.ops();
-        pages[page.number] = null;
+        PAGES.setVolatile(pages, page.number, null);
         pageCount--;
         cpu.memory.unwatch(page.number);
         for (int view = 0; view < 2; view++) {
@@ -190,15 +203,23 @@ final class CodeCache implements CodeWriteListener {
 
     @Override
     public void codeWritten(int pageNumber) {
-        written.add(pageNumber);
-        cpu.signal(Cpu.EVENT_CODE_WRITTEN);
+        writtenElsewhere(pageNumber, 0, Mmu.PAGE_SIZE);
     }
 
-    /** Drops the pages that others have written. */
+    /** Takes note of a write by a device or by another CPU; may be called from any thread. */
+    void writtenElsewhere(int number, int from, int bytes) {
+        CodePage page = (CodePage) PAGES.getVolatile(pages, number);
+        if (page != null && page.noteWritten(from, bytes)) {
+            written.add(number);
+            cpu.signal(Cpu.EVENT_CODE_WRITTEN);
+        }
+    }
+
+    /** Drops the pages of which others have written code. */
     void dropWritten() {
         for (Integer number = written.poll(); number != null; number = written.poll()) {
             CodePage page = pages[number];
-            if (page != null) {
+            if (page != null && page.takeWritten()) {
                 drop(page);
             }
         }

@@ -1,5 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +31,20 @@ final class CodePage {
 
     /** One bit per 64 bytes: set when a block covers some of them. */
     private long lines;
+
+    /** One bit per 64 bytes: set by others that have written there, until the CPU takes note. */
+    @SuppressWarnings("unused") // through WRITTEN
+    private volatile long written;
+
+    private static final VarHandle WRITTEN;
+
+    static {
+        try {
+            WRITTEN = MethodHandles.lookup().findVarHandle(CodePage.class, "written", long.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
 
     CodePage(int number) {
         this.number = number;
@@ -112,6 +128,16 @@ final class CodePage {
     /** {@return whether a write touches a line that holds code} */
     boolean touches(int from, int bytes) {
         return (lines & lineMask(from, bytes)) != 0;
+    }
+
+    /** Notes a write; may be called from any thread. Returns whether it is the first since {@link #takeWritten}. */
+    boolean noteWritten(int from, int bytes) {
+        return (long) WRITTEN.getAndBitwiseOr(this, lineMask(from, bytes)) == 0;
+    }
+
+    /** {@return whether a write noted since the last call touches a line that holds code} */
+    boolean takeWritten() {
+        return ((long) WRITTEN.getAndSet(this, 0L) & lines) != 0;
     }
 
     /** Drops all blocks. */

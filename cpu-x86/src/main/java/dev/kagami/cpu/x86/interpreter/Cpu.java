@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The state of one virtual CPU, with the accessors that instructions are made of.
  *
- * <p>Everything here belongs to the vCPU's thread, except {@link #signal}.
+ * <p>Everything here belongs to the vCPU's thread, except {@link #signal}, and except what another CPU does to it while it
+ * holds the {@link Rendezvous}.
  *
  * <h2>Lazy flags</h2>
  * The six arithmetic flags live in two longs. {@link #flagResult} is the last result, sign-extended to 64 bits: ZF is
@@ -123,6 +124,10 @@ public final class Cpu {
     static final int EVENT_HALT = 1 << 3;
     /** Single-step, breakpoints or trace: one instruction at a time. */
     static final int EVENT_STEP = 1 << 4;
+    /** Another CPU wants this one out of guest code for a moment; see {@link Rendezvous}. */
+    static final int EVENT_STOP = 1 << 5;
+    /** INIT or start-up messages have arrived; see {@link LocalApic#takeInit}. */
+    static final int EVENT_STARTUP = 1 << 6;
 
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfShort SHORT =
@@ -130,6 +135,10 @@ public final class Cpu {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final long PAGE_MASK = -Mmu.PAGE_SIZE;
+
+    /** A spinning CPU offers its core of the host to others after so many PAUSEs. A power of 2. */
+    private static final int PAUSES_TO_YIELD = 64;
+
     private static final VarHandle EVENTS;
 
     static {
@@ -201,6 +210,9 @@ public final class Cpu {
 
     boolean halted;
 
+    /** INIT was received, or the CPU is not the boot processor: it does nothing until a start-up message comes. */
+    boolean awaitingStartup;
+
     /** An NMI handler runs: further NMIs wait until IRET. */
     boolean nmiBlocked;
 
@@ -251,6 +263,15 @@ public final class Cpu {
     /** What the time-stamp counter has over the host's monotonic clock. */
     private long timeStampOffset;
 
+    /** Whether the machine has no other CPU. */
+    final boolean alone;
+
+    final Rendezvous rendezvous;
+    final Rendezvous.Member member = new Rendezvous.Member();
+
+    /** PAUSE instructions since the CPU was made. */
+    private int pauses;
+
     final LocalApic apic;
     final Msrs msrs;
 
@@ -260,7 +281,7 @@ public final class Cpu {
     /** TLB view of the current privilege; see {@link Mmu}. */
     long[] tlb;
 
-    private final InterpreterProcessors processors;
+    final InterpreterProcessors processors;
     private RandomOps.@Nullable Source random;
     private long readModifyWriteOffset;
     private long readModifyWriteAddress;
@@ -268,6 +289,8 @@ public final class Cpu {
     Cpu(int index, GuestMemory memory, Bus bus, Timers timers, InterpreterProcessors processors) {
         this.index = index;
         this.processors = processors;
+        alone = processors.count() == 1;
+        rendezvous = processors.rendezvous();
         this.memory = memory;
         this.ram = memory.segment();
         this.bus = bus;
@@ -275,7 +298,7 @@ public final class Cpu {
         mmu = new Mmu(this);
         code = new CodeCache(this);
         tlb = mmu.view(this);
-        timeStampOffset = -timers.nanoTime();
+        timeStampOffset = processors.timeStampOffset();
         apic = new LocalApic(this, processors);
         msrs = new Msrs(this);
     }
@@ -316,6 +339,7 @@ public final class Cpu {
 
     /** Parks the calling thread, the CPU's own, until an event is pending besides those of {@code ignored}. */
     void sleep(int ignored) {
+        rendezvous.leave(this);
         sleeper = Thread.currentThread();
         try {
             while ((events & ~ignored) == 0) {
@@ -327,6 +351,14 @@ public final class Cpu {
             }
         } finally {
             sleeper = null;
+            rendezvous.enter(this);
+        }
+    }
+
+    /** Executes PAUSE: the CPU that this one waits for may be waiting for a core of the host. */
+    void pause() {
+        if (!alone && (++pauses & PAUSES_TO_YIELD - 1) == 0) {
+            Thread.yield();
         }
     }
 
@@ -450,6 +482,11 @@ public final class Cpu {
     /** Sets the time-stamp counter. */
     void setTimeStampCounter(long value) {
         timeStampOffset = value - timers.nanoTime();
+    }
+
+    /** Sets the time-stamp counter from a snapshot, and keeps it in step with those of the other CPUs. */
+    void restoreTimeStampCounter(long value) {
+        timeStampOffset = processors.commonTimeStampOffset(value - timers.nanoTime());
     }
 
     /** {@return the {@link Timers} time at which the time-stamp counter has a value} */
@@ -808,6 +845,19 @@ public final class Cpu {
             mmu.writeSlow(address, 8, low);
             mmu.writeSlow(address + 8, 8, high);
         }
+    }
+
+    /**
+     * Finds where an access that reads and writes may be made directly.
+     *
+     * @param address linear address
+     * @param size bytes
+     * @return the offset in RAM, or -1 when {@link Mmu} must see the access
+     */
+    long writableOffset(long address, int size) {
+        long[] t = tlb;
+        int i = slot(address);
+        return t[i + 1] == (address + size - 1 & PAGE_MASK) ? address + t[i + 2] : -1;
     }
 
     // Read-modify-write: the read asks for write permission, so that the write that follows can't fault.

@@ -14,8 +14,23 @@ final class CpuState {
 
     private CpuState() {}
 
-    /** Puts a CPU into the state after power-on. */
+    /** Puts a CPU into the state after power-on: the boot processor runs, the others wait to be started. */
     static void reset(Cpu cpu) {
+        cpu.cr0 = 0;
+        cpu.xcr0 = 1;
+        Arrays.fill(cpu.vec, 0);
+        cpu.mxcsr = 0x1F80;
+        cpu.x87.control = 0x40;
+        cpu.x87.status = 0;
+        cpu.x87.tag = 0x5555;
+        cpu.apic.reset();
+        cpu.msrs.reset();
+        initialize(cpu);
+        cpu.cr0 = RESET_CR0;
+    }
+
+    /** Does what INIT does, apart from the local APIC: floating-point state and most MSRs stay (SDM 3A table 10-1). */
+    static void initialize(Cpu cpu) {
         Arrays.fill(cpu.r, 0);
         cpu.r[Cpu.RDX] = 0x0005_0657;
         cpu.r[Cpu.RIP] = 0xFFF0;
@@ -37,27 +52,34 @@ final class CpuState {
         cpu.gdtLimit = 0xFFFF;
         cpu.idtBase = 0;
         cpu.idtLimit = 0xFFFF;
-        cpu.cr0 = RESET_CR0;
+        cpu.cr0 = cpu.cr0 & (Cpu.CR0_CD | Cpu.CR0_NW) | Cpu.CR0_ET;
         cpu.cr2 = 0;
         cpu.cr3 = 0;
         cpu.cr4 = 0;
-        cpu.xcr0 = 1;
         cpu.cpl = 0;
         Arrays.fill(cpu.dr, 0);
         cpu.dr[6] = 0xFFFF_0FF0L;
         cpu.dr[7] = 0x400;
-        Arrays.fill(cpu.vec, 0);
-        cpu.mxcsr = 0x1F80;
-        cpu.x87.control = 0x40;
-        cpu.x87.status = 0;
-        cpu.x87.tag = 0x5555;
-        cpu.apic.reset();
-        cpu.msrs.reset();
+        cpu.msrs.initialize();
         cpu.halted = false;
+        cpu.awaitingStartup = cpu.index != 0;
         cpu.nmiBlocked = false;
         cpu.interruptShadow = false;
+        cpu.debugShadow = false;
+        cpu.singleStep = false;
+        cpu.stepPending = false;
         cpu.debugTraps = 0;
         cpu.mmu.flushAll();
+        cpu.updateMode();
+        cpu.signal(cpu.awaitingStartup ? Cpu.EVENT_HALT : 0);
+    }
+
+    /** Starts a CPU that waits to be: in real mode, at the page that the start-up message names (SDM 3A 9.4.4). */
+    static void start(Cpu cpu, int vector) {
+        cpu.awaitingStartup = false;
+        cpu.selector[Cpu.CS] = vector << 8;
+        cpu.r[Cpu.SEGMENT_BASE + Cpu.CS] = (long) vector << 12;
+        cpu.r[Cpu.RIP] = 0;
         cpu.updateMode();
     }
 
@@ -96,7 +118,8 @@ final class CpuState {
                 cpu.msrs.all(),
                 cpu.apic.state(),
                 cpu.halted,
-                cpu.interruptShadow);
+                cpu.interruptShadow,
+                cpu.awaitingStartup);
     }
 
     static void restore(Cpu cpu, X86State state) {
@@ -146,13 +169,16 @@ final class CpuState {
         }
         cpu.apic.setTaskPriority((int) state.cr8());
         cpu.halted = state.halted();
+        cpu.awaitingStartup = state.awaitingStartup();
+        cpu.apic.expectStartup(cpu.awaitingStartup);
         cpu.interruptShadow = state.interruptShadow();
         // The privilege level is that of SS, except in real mode (0) and virtual-8086 mode (3).
         cpu.cpl =
                 !cpu.protectedMode() ? 0 : cpu.virtual8086() ? 3 : cpu.attributes[Cpu.SS] >> Segmentation.DPL_SHIFT & 3;
         cpu.mmu.flushAll();
         cpu.updateMode();
-        cpu.signal(Cpu.EVENT_INTERRUPT | Cpu.EVENT_STEP | (cpu.halted ? Cpu.EVENT_HALT : 0));
+        cpu.signal(Cpu.EVENT_INTERRUPT | Cpu.EVENT_STEP
+                | (cpu.halted || cpu.awaitingStartup ? Cpu.EVENT_HALT : 0));
     }
 
     private static void check(X86State state) {

@@ -37,6 +37,9 @@ final class Cpuid {
             | 1 << 25 // SSE
             | 1 << 26; // SSE2
 
+    /** There is more than one logical processor in the package. */
+    private static final int EDX_HTT = 1 << 28;
+
     // Leaf 1, ECX, without OSXSAVE.
     private static final int FEATURES_ECX = 1 // SSE3
             | 1 << 1 // PCLMULQDQ
@@ -144,8 +147,9 @@ final class Cpuid {
             case 0 -> set(cpu, MAX_BASIC, text("Genu", 0), text("ntel", 0), text("ineI", 0));
             case 1 -> {
                 int ecx = FEATURES_ECX | ((cpu.cr4 & Cpu.CR4_OSXSAVE) != 0 ? ECX_OSXSAVE : 0);
-                int ebx = cpu.index << 24 | 1 << 16 | CLFLUSH_QUADWORDS << 8;
-                set(cpu, SIGNATURE, ebx, ecx, FEATURES_EDX);
+                int processors = 1 << idBits(cpu);
+                int ebx = cpu.index << 24 | Math.min(processors, 255) << 16 | CLFLUSH_QUADWORDS << 8;
+                set(cpu, SIGNATURE, ebx, ecx, FEATURES_EDX | (processors > 1 ? EDX_HTT : 0));
             }
             // No descriptors here: see leaf 4.
             case 2 -> set(cpu, 0x00FF_FF01, 0, 0, 0);
@@ -170,21 +174,28 @@ final class Cpuid {
         }
     }
 
+    /** {@return the bits of an APIC id that tell the CPUs of a package from each other} */
+    private static int idBits(Cpu cpu) {
+        return 32 - Integer.numberOfLeadingZeros(cpu.processorsCount() - 1);
+    }
+
     private static void cache(Cpu cpu, int subleaf) {
+        // Cores of the package - 1, rounded up to a power of 2 less 1; no cache is shared.
+        int cores = Math.min((1 << idBits(cpu)) - 1, 63) << 26;
         // type | level << 5 | self-initializing; EBX: line size - 1, partitions - 1, ways - 1; ECX: sets - 1.
         switch (subleaf) {
-            case 0 -> set(cpu, 1 | 1 << 5 | 1 << 8, 63 | 7 << 22, 63, 0);
-            case 1 -> set(cpu, 2 | 1 << 5 | 1 << 8, 63 | 7 << 22, 63, 0);
-            case 2 -> set(cpu, 3 | 2 << 5 | 1 << 8, 63 | 15 << 22, 1023, 0);
+            case 0 -> set(cpu, 1 | 1 << 5 | 1 << 8 | cores, 63 | 7 << 22, 63, 0);
+            case 1 -> set(cpu, 2 | 1 << 5 | 1 << 8 | cores, 63 | 7 << 22, 63, 0);
+            case 2 -> set(cpu, 3 | 2 << 5 | 1 << 8 | cores, 63 | 15 << 22, 1023, 0);
             default -> set(cpu, 0, 0, 0, 0);
         }
     }
 
     private static void topology(Cpu cpu, int subleaf) {
-        // One thread a core, and every CPU a package of its own.
+        // One thread a core, and every CPU a core of the one package.
         switch (subleaf) {
             case 0 -> set(cpu, 0, 1, 1 << 8, cpu.index);
-            case 1 -> set(cpu, 0, 1, 1 | 2 << 8, cpu.index);
+            case 1 -> set(cpu, idBits(cpu), cpu.processorsCount(), 1 | 2 << 8, cpu.index);
             default -> set(cpu, 0, 0, subleaf & 0xFF, cpu.index);
         }
     }

@@ -7,14 +7,26 @@ import dev.kagami.cpu.Timers;
 import dev.kagami.cpu.Vcpu;
 import dev.kagami.memory.GuestMemory;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The CPUs of one machine and the paths between their local APICs. */
 public final class InterpreterProcessors implements Processors {
+    /** Two time-stamp offsets that are nearer than this are meant to be equal: 1 s. */
+    private static final long SAME_TIME_STAMP = 1_000_000_000L;
+
     private final List<Vcpu> vcpus = new ArrayList<>();
     private final List<Cpu> cpus = new ArrayList<>();
+    private final int count;
+    private final Rendezvous rendezvous;
+
+    /** What the time-stamp counters have over the host's monotonic clock. */
+    private long timeStampOffset;
+
+    /** The CPUs that only an INIT, start-up or non-maskable interrupt message can wake. */
+    private final BitSet resting = new BitSet();
 
     /**
      * Makes CPUs in the state after reset.
@@ -39,7 +51,10 @@ public final class InterpreterProcessors implements Processors {
      */
     public InterpreterProcessors(
             ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers, Function<Cpu, Vcpu> drive) {
-        for (int i = 0; i < config.count(); i++) {
+        count = config.count();
+        rendezvous = new Rendezvous(cpus, count);
+        timeStampOffset = -timers.nanoTime();
+        for (int i = 0; i < count; i++) {
             Cpu cpu = new Cpu(i, memory, bus, timers, this);
             cpus.add(cpu);
             vcpus.add(drive.apply(cpu));
@@ -52,8 +67,76 @@ public final class InterpreterProcessors implements Processors {
     }
 
     int count() {
-        return cpus.size();
+        return count;
     }
+
+    Rendezvous rendezvous() {
+        return rendezvous;
+    }
+
+    // ---------------------------------------------------------------- time
+
+    synchronized long timeStampOffset() {
+        return timeStampOffset;
+    }
+
+    /**
+     * Decides on the offset of a CPU whose time-stamp counter is restored: those of all CPUs are restored one after the
+     * other, and must not differ by the time between.
+     */
+    synchronized long commonTimeStampOffset(long wanted) {
+        if (count == 1 || Math.abs(wanted - timeStampOffset) >= SAME_TIME_STAMP) {
+            timeStampOffset = wanted;
+        }
+        return timeStampOffset;
+    }
+
+    // ---------------------------------------------------------------- rest
+
+    /**
+     * Notes that a CPU can only be woken by a message for which it need not be ready.
+     *
+     * @param cpu the CPU, whose thread calls
+     * @return whether that holds for every CPU, so that nobody is left to send such a message
+     */
+    synchronized boolean restsForGood(Cpu cpu) {
+        resting.set(cpu.index);
+        if (resting.cardinality() < count || cpus.stream().anyMatch(other -> other.apic.wakes(other))) {
+            return false;
+        }
+        // The others find the same when they look again.
+        for (Cpu other : cpus) {
+            if (other != cpu) {
+                other.signal(Cpu.EVENT_INTERRUPT);
+            }
+        }
+        return true;
+    }
+
+    /** Notes that a CPU no longer rests. */
+    synchronized void wakes(Cpu cpu) {
+        resting.clear(cpu.index);
+    }
+
+    // ---------------------------------------------------------------- code
+
+    /** Makes writes of all CPUs to a page visible to {@link Mmu}; the caller holds the rendezvous. */
+    void trapWrites(int pageNumber) {
+        for (Cpu cpu : cpus) {
+            cpu.mmu.trapWrites(pageNumber);
+        }
+    }
+
+    /** Announces a write by one CPU to the others. */
+    void codeWritten(Cpu by, int pageNumber, int from, int bytes) {
+        for (Cpu cpu : cpus) {
+            if (cpu != by) {
+                cpu.code.writtenElsewhere(pageNumber, from, bytes);
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- interrupts
 
     @Override
     public List<Vcpu> vcpus() {

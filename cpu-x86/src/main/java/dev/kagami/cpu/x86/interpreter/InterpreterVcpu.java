@@ -15,6 +15,9 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
     private final @Nullable PrintStream trace;
     private String exitDetail = "";
 
+    /** The CPU has told that no interrupt can wake it. */
+    private boolean resting;
+
     /** The last exception, and its error code or -1. */
     int exceptionVector = -1;
 
@@ -71,12 +74,17 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
         if (trace != null) {
             cpu.signal(Cpu.EVENT_STEP);
         }
+        wake();
+        cpu.rendezvous.enter(cpu);
         try {
             while (true) {
                 int events = cpu.events();
                 ExitReason exit = events == 0 ? null : handle(events);
                 if (exit != null) {
                     return exit;
+                }
+                if ((cpu.events() & Cpu.EVENT_HALT) != 0) {
+                    continue;
                 }
                 if ((cpu.events() & Cpu.EVENT_STEP) != 0) {
                     step();
@@ -101,6 +109,8 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
                     .log(System.Logger.Level.ERROR, "interpreter failed at rip 0x%x".formatted(cpu.r[Cpu.RIP]), e);
             exitDetail = "%s near rip 0x%x".formatted(e, cpu.r[Cpu.RIP]);
             return ExitReason.INTERNAL_ERROR;
+        } finally {
+            cpu.rendezvous.leave(cpu);
         }
     }
 
@@ -111,9 +121,20 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
             cpu.clear(Cpu.EVENT_KICK);
             return ExitReason.INTERRUPTED;
         }
+        if ((events & Cpu.EVENT_STOP) != 0) {
+            cpu.clear(Cpu.EVENT_STOP);
+            cpu.rendezvous.leave(cpu);
+            cpu.rendezvous.enter(cpu);
+        }
         if ((events & Cpu.EVENT_CODE_WRITTEN) != 0) {
             cpu.clear(Cpu.EVENT_CODE_WRITTEN);
             cpu.code.dropWritten();
+        }
+        if ((events & Cpu.EVENT_STARTUP) != 0) {
+            cpu.clear(Cpu.EVENT_STARTUP);
+            if (cpu.apic.takeInit() && !initialize()) {
+                return ExitReason.SHUTDOWN;
+            }
         }
         if ((events & Cpu.EVENT_HALT) != 0) {
             return halted();
@@ -129,6 +150,8 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
     private boolean deliverInterrupt() {
         if (!cpu.nmiBlocked && cpu.apic.takeNmi()) {
             cpu.nmiBlocked = true;
+            // Whatever is pending besides has to wait for IF too.
+            cpu.interruptWaiting = true;
             leaveHalt();
             cpu.interrupts++;
             Interrupts.external(cpu, Vector.NMI);
@@ -159,11 +182,22 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
     private void leaveHalt() {
         cpu.halted = false;
         cpu.clear(Cpu.EVENT_HALT);
+        wake();
+    }
+
+    private void wake() {
+        if (resting) {
+            resting = false;
+            cpu.processors.wakes(cpu);
+        }
     }
 
     private @Nullable ExitReason halted() {
+        if (cpu.awaitingStartup) {
+            return awaitStartup();
+        }
         if (!cpu.halted) {
-            cpu.clear(Cpu.EVENT_HALT);
+            leaveHalt();
             return null;
         }
         cpu.interruptShadow = false;
@@ -171,13 +205,49 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
         if (deliverInterrupt()) {
             return null;
         }
-        if ((cpu.systemFlags & Cpu.IF) == 0 && cpu.processorsCount() == 1) {
-            exitDetail = "HLT with interrupts disabled at rip 0x%x".formatted(cpu.r[Cpu.RIP]);
+        return (cpu.systemFlags & Cpu.IF) == 0 ? rest() : sleep();
+    }
+
+    private @Nullable ExitReason awaitStartup() {
+        cpu.clear(Cpu.EVENT_INTERRUPT);
+        int vector = cpu.apic.takeStartup();
+        if (vector == LocalApic.NO_VECTOR) {
+            return rest();
+        }
+        leaveHalt();
+        CpuState.start(cpu, vector);
+        cpu.signal(Cpu.EVENT_INTERRUPT);
+        return null;
+    }
+
+    /** Sleeps until something happens that wakes a CPU with interrupts disabled, unless nothing can. */
+    private @Nullable ExitReason rest() {
+        resting = true;
+        if (cpu.processors.restsForGood(cpu)) {
+            exitDetail = cpu.awaitingStartup
+                    ? "never started"
+                    : "HLT with interrupts disabled at rip 0x%x".formatted(cpu.r[Cpu.RIP]);
             return ExitReason.HALTED;
         }
-        cpu.halts++;
+        return sleep();
+    }
+
+    private @Nullable ExitReason sleep() {
+        cpu.halts += cpu.halted ? 1 : 0;
         cpu.sleep(Cpu.EVENT_HALT | Cpu.EVENT_STEP);
         return null;
+    }
+
+    /** Does what INIT asks for; returns false when there is nothing to go on with. */
+    private boolean initialize() {
+        wake();
+        CpuState.initialize(cpu);
+        cpu.apic.initialize();
+        if (!cpu.awaitingStartup) {
+            exitDetail = "INIT of the boot processor, which has no firmware to start over with";
+            return false;
+        }
+        return true;
     }
 
     // ---------------------------------------------------------------- execution

@@ -16,7 +16,10 @@ final class InterruptReturn {
      */
     static void execute(Cpu cpu, int size, long next) {
         // Even an IRET that faults lets the next NMI in (SDM 3C 25.3).
-        cpu.nmiBlocked = false;
+        if (cpu.nmiBlocked) {
+            cpu.nmiBlocked = false;
+            cpu.signal(Cpu.EVENT_INTERRUPT);
+        }
         if (!cpu.protectedMode()) {
             inReal(cpu, size, REAL_FLAGS);
         } else if (cpu.virtual8086()) {

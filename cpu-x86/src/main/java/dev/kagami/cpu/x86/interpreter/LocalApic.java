@@ -92,6 +92,16 @@ final class LocalApic {
     private long deadline;
 
     private boolean nmiPending;
+
+    /** An INIT message has arrived that the CPU has not acted on. */
+    private boolean initPending;
+
+    /** The CPU waits for a start-up message, or will once it has acted on {@link #initPending}. */
+    private boolean startupExpected;
+
+    /** Vector of the start-up message that has arrived, or {@link #NO_VECTOR}. */
+    private int startupVector = NO_VECTOR;
+
     private boolean externalInterrupt;
 
     /** Guest-physical address and enable bit of the paravirtual EOI flag (KVM's MSR_KVM_PV_EOI_EN). */
@@ -107,23 +117,35 @@ final class LocalApic {
         reset();
     }
 
-    /** Puts the APIC into the state after power-on, except the base register's address. */
+    /** Puts the APIC into the state after power-on. */
     synchronized void reset() {
+        base = DEFAULT_ADDRESS | BASE_ENABLED | (boot() ? BASE_BSP : 0);
+        initPending = false;
+        startupVector = NO_VECTOR;
+        startupExpected = !boot();
+        initialize();
+        // As a PC's firmware leaves it: the 8259A reaches the boot processor through LINT0 ("virtual wire").
+        if (boot()) {
+            registers[LVT_LINT0] = EXTINT << 8;
+            registers[LVT_LINT1] = DELIVER_NMI << 8;
+        }
+    }
+
+    private boolean boot() {
+        return cpu.index == 0;
+    }
+
+    /** Does what INIT does to the APIC: everything but its mode and its id are reset (SDM 3A 11.4.7.3, 11.12.5.1). */
+    synchronized void initialize() {
         timer.disarm();
         timerRunning = false;
         deadline = 0;
-        base = DEFAULT_ADDRESS | BASE_ENABLED | (cpu.index == 0 ? BASE_BSP : 0);
         Arrays.fill(registers, 0);
-        registers[ID] = cpu.index << 24;
+        identify();
         registers[DFR] = -1;
         registers[SVR] = 0xFF;
         for (int lvt = LVT_TIMER; lvt <= LVT_ERROR; lvt++) {
             registers[lvt] = LVT_MASKED;
-        }
-        // As a PC's firmware leaves it: the 8259A reaches the boot processor through LINT0 ("virtual wire").
-        if (cpu.index == 0) {
-            registers[LVT_LINT0] = EXTINT << 8;
-            registers[LVT_LINT1] = DELIVER_NMI << 8;
         }
         Arrays.fill(isr, 0);
         Arrays.fill(irr, 0);
@@ -156,15 +178,23 @@ final class LocalApic {
             timer.disarm();
             timerRunning = false;
         }
-        if (x2 && (base & BASE_X2APIC) == 0) {
+        boolean changed = ((value ^ base) & BASE_X2APIC) != 0;
+        base = value;
+        if (changed) {
+            identify();
+        }
+        return true;
+    }
+
+    /** Sets the ids as the mode has them (SDM 3A 11.12.10). */
+    private void identify() {
+        if (x2()) {
             registers[ID] = cpu.index;
             registers[LDR] = (cpu.index >> 4) << 16 | 1 << (cpu.index & 15);
-        } else if (!x2 && (base & BASE_X2APIC) != 0) {
+        } else {
             registers[ID] = cpu.index << 24;
             registers[LDR] = 0;
         }
-        base = value;
-        return true;
     }
 
     private boolean x2() {
@@ -503,10 +533,57 @@ final class LocalApic {
                 externalInterrupt = true;
                 cpu.signal(Cpu.EVENT_INTERRUPT);
             }
+            case INIT -> {
+                // A start-up message that came before is for the state that ends here.
+                initPending = true;
+                startupExpected = !boot();
+                startupVector = NO_VECTOR;
+                cpu.signal(Cpu.EVENT_STARTUP);
+            }
+            case STARTUP -> {
+                if (startupExpected) {
+                    startupVector = vector;
+                    cpu.signal(Cpu.EVENT_STARTUP);
+                }
+            }
             default -> {
-                // SMI: there is no system management mode. INIT and STARTUP go to the CPU, not here.
+                // SMI: there is no system management mode.
             }
         }
+    }
+
+    /** {@return whether an INIT message had arrived; it no longer counts} */
+    synchronized boolean takeInit() {
+        boolean pending = initPending;
+        initPending = false;
+        return pending;
+    }
+
+    /** {@return the vector of the start-up message that had arrived, or {@link #NO_VECTOR}; further ones are ignored} */
+    synchronized int takeStartup() {
+        int vector = startupVector;
+        if (vector != NO_VECTOR) {
+            startupVector = NO_VECTOR;
+            startupExpected = false;
+        }
+        return vector;
+    }
+
+    /** Sets whether the CPU waits for a start-up message. */
+    synchronized void expectStartup(boolean expected) {
+        startupExpected = expected;
+        startupVector = NO_VECTOR;
+    }
+
+    /**
+     * Tells whether something has arrived that wakes a CPU with interrupts disabled.
+     *
+     * @param resting the CPU, which is resting
+     */
+    synchronized boolean wakes(Cpu resting) {
+        return initPending
+                || startupVector != NO_VECTOR
+                || nmiPending && !resting.awaitingStartup && !resting.nmiBlocked;
     }
 
     private void accept(int vector, boolean level) {
@@ -550,6 +627,9 @@ final class LocalApic {
 
     /** {@return whether a message with this destination is for this APIC} */
     synchronized boolean matches(int destination, boolean logical) {
+        if ((base & BASE_ENABLED) == 0) {
+            return false;
+        }
         if (destination == 0xFF && !x2() || destination == -1) {
             return true;
         }

@@ -166,9 +166,36 @@ final class Mmu {
             case 4 -> ram.set(INT, offset, (int) value);
             default -> ram.set(LONG, offset, value);
         }
+        noteWrite(offset, size);
+    }
+
+    private void codeWritten(int page, int from, int bytes) {
+        cpu.code.written(page, from, bytes);
+        if (!cpu.alone) {
+            cpu.processors.codeWritten(cpu, page, from, bytes);
+        }
+    }
+
+    /**
+     * Finds where a locked access that {@link Cpu#writableOffset} does not find can be made in RAM; may fault as a write.
+     * {@link #noteWrite} must follow the access.
+     *
+     * @param address linear address
+     * @param size bytes, all within one page
+     * @return the offset in RAM, or -1 when no RAM is there
+     */
+    long lockedOffset(long address, int size) {
+        long offset = translate(address, WRITE);
+        watch(address, size, false);
+        watch(address, size, true);
+        return offset;
+    }
+
+    /** Looks after code that an access to RAM has overwritten. */
+    void noteWrite(long offset, int size) {
         int page = (int) (offset >>> PAGE_SHIFT);
         if (memory.isWatched(page)) {
-            cpu.code.written(page, (int) offset & PAGE_SIZE - 1, size);
+            codeWritten(page, (int) offset & PAGE_SIZE - 1, size);
         }
     }
 
@@ -577,7 +604,10 @@ final class Mmu {
         }
     }
 
-    /** Makes writes to a page of RAM come to {@link #writeSlow}, because code of it is being cached. */
+    /**
+     * Makes writes to a page of RAM come to {@link #writeSlow}, because code of it is being cached. Called by the CPU's own
+     * thread or by that of the CPU that holds the rendezvous.
+     */
     void trapWrites(int pageNumber) {
         for (int v = 0; v < views.length; v++) {
             long[] tlb = views[v];

@@ -26,15 +26,16 @@ final class MoveOps {
         int low = opcode & 7 | in.rexB();
         return switch (opcode) {
             case 0x63 -> in.mode == 64 ? signExtend32(in) : null;
-            case 0x86 -> exchange(in, 1);
-            case 0x87 -> exchange(in, size);
+            // With memory it is a locked instruction.
+            case 0x86 -> new ExchangeRegister(in, 1, in.rm, in.reg);
+            case 0x87 -> new ExchangeRegister(in, size, in.rm, in.reg);
             case 0x88 -> in.isMemory() ? new Store8(in) : new MoveSmall(in, 1, in.rm, in.reg);
             case 0x89 -> store(in);
             case 0x8A -> in.isMemory() ? new LoadSmall(in, 1, in.reg) : new MoveSmall(in, 1, in.reg, in.rm);
             case 0x8B -> load(in);
             case 0x8D -> lea(in);
             case 0x90, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97 ->
-                low == Cpu.RAX ? new Nothing(in) : new ExchangeRegister(in, size, Cpu.RAX, low);
+                low == Cpu.RAX ? nothing(in) : new ExchangeRegister(in, size, Cpu.RAX, low);
             case 0x98 -> new Widen(in);
             case 0x99 -> new SignFill(in);
             case 0xA0 -> new LoadOffset(in, 1);
@@ -50,6 +51,10 @@ final class MoveOps {
             }
             default -> null;
         };
+    }
+
+    private static Op nothing(Instruction in) {
+        return in.rep && in.opcode == 0x90 ? new SystemOps.Pause(in) : new Nothing(in);
     }
 
     private static @Nullable Op secondary(Instruction in) {
@@ -141,10 +146,6 @@ final class MoveOps {
             case 4 -> new Lea32(in);
             default -> new Lea16(in);
         };
-    }
-
-    private static Op exchange(Instruction in, int size) {
-        return in.isMemory() ? new ExchangeMemory(in, size) : new ExchangeRegister(in, size, in.rm, in.reg);
     }
 
     private static Op signExtend32(Instruction in) {
@@ -894,46 +895,6 @@ final class MoveOps {
             long x = cpu.r[a];
             setSized(cpu, a, size, cpu.r[b]);
             setSized(cpu, b, size, x);
-        }
-    }
-
-    private static final class ExchangeMemory extends MemOp {
-        private final int s;
-        private final int size;
-        private final boolean high;
-
-        ExchangeMemory(Instruction in, int size) {
-            super(in, size, true);
-            s = in.reg;
-            this.size = size;
-            high = size == 1 && !in.rex && s >= 4;
-        }
-
-        @Override
-        void execute(Cpu cpu) {
-            long address = address(cpu);
-            switch (size) {
-                case 1 -> {
-                    int x = cpu.readByteToModify(address);
-                    cpu.modifyByte(cpu.reg8(s, high));
-                    cpu.setReg8(s, high, x);
-                }
-                case 2 -> {
-                    int x = cpu.readShortToModify(address);
-                    cpu.modifyShort((int) cpu.r[s]);
-                    cpu.setReg16(s, x);
-                }
-                case 4 -> {
-                    int x = cpu.readIntToModify(address);
-                    cpu.modifyInt((int) cpu.r[s]);
-                    cpu.r[s] = x & 0xFFFF_FFFFL;
-                }
-                default -> {
-                    long x = cpu.readLongToModify(address);
-                    cpu.modifyLong(cpu.r[s]);
-                    cpu.r[s] = x;
-                }
-            }
         }
     }
 

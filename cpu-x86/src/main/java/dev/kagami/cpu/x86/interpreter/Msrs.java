@@ -270,6 +270,12 @@ final class Msrs {
         clock.reset();
     }
 
+    /** Does what INIT does to the few registers that it changes. */
+    void initialize() {
+        cpu.efer = 0;
+        clock.reset();
+    }
+
     /** {@return the registers that are not part of the state elsewhere, by number} */
     SortedMap<Integer, Long> all() {
         SortedMap<Integer, Long> values = new TreeMap<>(Integer::compareUnsigned);
@@ -333,7 +339,7 @@ final class Msrs {
             mtrrFixed[i] = values.getOrDefault(MTRR_FIXED[i], 0x0606_0606_0606_0606L);
         }
         if (values.containsKey(TSC)) {
-            cpu.setTimeStampCounter(values.get(TSC));
+            cpu.restoreTimeStampCounter(values.get(TSC));
         }
         if (values.containsKey(APIC_BASE)) {
             cpu.apic.setBaseRegister(values.get(APIC_BASE));

@@ -20,7 +20,11 @@ final class Ops {
         if (in.encoding != Instruction.ENCODING_LEGACY) {
             return BitOps.create(in);
         }
-        Op op = MoveOps.create(in);
+        Op op = LockedOps.create(in);
+        if (op != null) {
+            return op;
+        }
+        op = MoveOps.create(in);
         if (op == null) {
             op = AluOps.create(in);
         }

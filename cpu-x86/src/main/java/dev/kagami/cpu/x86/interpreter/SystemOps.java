@@ -102,6 +102,18 @@ final class SystemOps {
         void execute(Cpu cpu) {}
     }
 
+    /** PAUSE, in a loop that waits for another CPU. */
+    static final class Pause extends Op {
+        Pause(Instruction in) {
+            super(in);
+        }
+
+        @Override
+        void execute(Cpu cpu) {
+            cpu.pause();
+        }
+    }
+
     /** Orders memory accesses for other CPUs. */
     private static final class Fence extends Op {
         Fence(Instruction in) {

@@ -11,6 +11,9 @@ interface TranslationListener {
     /** The translation of one page may have changed. */
     void translationFlushed(long page);
 
-    /** Writes to a page of RAM must be seen from now on, because code of it is being cached. */
+    /**
+     * Writes to a page of RAM must be seen from now on, because code of it is being cached. Called on the CPU's thread, or on
+     * another CPU's while this one is stopped outside of translated code.
+     */
     void writesTrapped(int pageNumber);
 }
