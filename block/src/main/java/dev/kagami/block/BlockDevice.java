@@ -40,7 +40,7 @@ public interface BlockDevice extends AutoCloseable {
      */
     void submit(BlockRequest request);
 
-    /** Waits for all requests, flushes, and closes the image. */
+    /** Waits for all requests, flushes, and closes the image. Not to be called by a completion. */
     @Override
     void close();
 

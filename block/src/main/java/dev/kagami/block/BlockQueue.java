@@ -156,6 +156,9 @@ final class BlockQueue implements BlockDevice {
 
     @Override
     public void close() {
+        if (threads.contains(Thread.currentThread())) {
+            throw new IllegalStateException("a completion can't wait for itself");
+        }
         lock.lock();
         try {
             closing = true;

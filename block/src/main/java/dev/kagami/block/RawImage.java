@@ -22,7 +22,9 @@ public final class RawImage implements BlockImage {
     /** What the host's file systems use; smaller writes make them read. */
     private static final int HOST_BLOCK = 4096;
 
-    private static final int ZERO_PIECE = 1 << 20;
+    private static final int ZERO_PIECE = 128 << 10;
+    private static final ThreadLocal<ByteBuffer> SCRATCH =
+            ThreadLocal.withInitial(() -> ByteBuffer.allocateDirect(ZERO_PIECE));
 
     /** What qcow2 files start with: "QFI" and 0xFB. */
     static final int QCOW2_MAGIC = 0x514649FB;
@@ -157,12 +159,11 @@ public final class RawImage implements BlockImage {
     public void writeZeroes(long offset, long length, boolean unmap) {
         checkWrite(offset, length);
         // Holes stay holes. Reading costs less than allocating what was never used.
-        ByteBuffer old = ByteBuffer.allocateDirect((int) Math.min(length, ZERO_PIECE));
-        MemorySegment oldBytes = MemorySegment.ofBuffer(old);
+        ByteBuffer old = SCRATCH.get();
+        MemorySegment oldBytes = MemorySegment.ofBuffer(old.clear());
         long end = offset + length;
         for (long at = offset; at < end; ) {
             long pieceEnd = Math.min(end, at + ZERO_PIECE - at % HOST_BLOCK);
-            pieceEnd = Math.min(pieceEnd, at + old.capacity());
             int count = (int) (pieceEnd - at);
             storage.read(old.clear().limit(count), at);
             int from = 0;

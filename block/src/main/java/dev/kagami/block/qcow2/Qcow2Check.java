@@ -14,6 +14,8 @@ import java.util.Set;
 public final class Qcow2Check {
     private static final int MAX_MESSAGES = 20;
     private static final int BITMAP_ENTRY_BYTES = 24;
+    /** Most bytes of the directory of bitmaps, and of the tables of all of them, that are looked at. */
+    private static final long MAX_BITMAP_BYTES = 64L << 20;
 
     /** What may be corrected. */
     public enum Repair {
@@ -261,9 +263,12 @@ public final class Qcow2Check {
         if (bitmaps == null || (header.autoclear() & Qcow2Format.AUTOCLEAR_BITMAPS) == 0) {
             return;
         }
-        if (!countAligned("bitmap directory", bitmaps.offset(), bitmaps.bytes(), 1)) {
+        if (bitmaps.bytes() > MAX_BITMAP_BYTES
+                || !countAligned("bitmap directory", bitmaps.offset(), bitmaps.bytes(), 1)) {
+            error("the directory of bitmaps has %s bytes", Long.toUnsignedString(bitmaps.bytes()));
             return;
         }
+        long tableBytes = 0;
         long at = bitmaps.offset();
         long end = at + bitmaps.bytes();
         while (at + BITMAP_ENTRY_BYTES <= end) {
@@ -271,19 +276,24 @@ public final class Qcow2Check {
             state.storage.read(entry, at);
             long tableOffset = entry.getLong(0);
             long entries = Integer.toUnsignedLong(entry.getInt(8));
+            tableBytes += entries * Long.BYTES;
+            if (tableBytes > MAX_BITMAP_BYTES) {
+                error("the tables of bitmaps have %d bytes or more", tableBytes);
+                return;
+            }
             if (countAligned("bitmap table", tableOffset, entries * Long.BYTES, 1)) {
-                countBitmap(tableOffset, entries);
+                countBitmap(tableOffset, (int) entries);
             }
             long extra = Integer.toUnsignedLong(entry.getInt(20));
             at += BITMAP_ENTRY_BYTES + (entry.getShort(18) & 0xFFFF) + extra + 7 & ~7L;
         }
     }
 
-    private void countBitmap(long tableOffset, long entries) {
-        ByteBuffer entry = ByteBuffer.allocate(Long.BYTES);
-        for (long i = 0; i < entries; i++) {
-            state.storage.read(entry.clear(), tableOffset + i * Long.BYTES);
-            long offset = entry.getLong(0) & Qcow2Format.OFFSET_MASK;
+    private void countBitmap(long tableOffset, int entries) {
+        ByteBuffer table = ByteBuffer.allocate(entries * Long.BYTES);
+        state.storage.read(table, tableOffset);
+        for (int i = 0; i < entries; i++) {
+            long offset = table.getLong(i * Long.BYTES) & Qcow2Format.OFFSET_MASK;
             if (offset != 0) {
                 countAligned("bitmap", offset, state.clusterSize, 1);
             }

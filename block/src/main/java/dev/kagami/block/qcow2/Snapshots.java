@@ -13,6 +13,8 @@ public final class Snapshots {
     private static final int EXTRA_DISK_SIZE = 16;
     /** Most bytes of a table that are looked at. */
     private static final long MAX_TABLE_BYTES = 64L << 20;
+    /** Most entries in the L1 tables of all snapshots. */
+    private static final long MAX_L1_ENTRIES = 16L << 20;
 
     /**
      * A snapshot.
@@ -56,6 +58,7 @@ public final class Snapshots {
         long start = header.snapshotsOffset();
         long end = storage.length() + header.clusterSize() & -header.clusterSize();
         long at = start;
+        long l1Entries = 0;
         for (int i = 0; i < header.snapshotCount(); i++) {
             ByteBuffer fixed = ByteBuffer.allocate(FIXED_BYTES);
             storage.read(fixed, at);
@@ -80,6 +83,13 @@ public final class Snapshots {
                         storage.path(),
                         "snapshot %d has an L1 table of %d entries at %s"
                                 .formatted(i + 1, Integer.toUnsignedLong(l1Size), Long.toUnsignedString(l1Offset)));
+            }
+            l1Entries += l1Size;
+            if (l1Entries > MAX_L1_ENTRIES) {
+                throw new BlockException(
+                        BlockException.Code.UNSUPPORTED,
+                        "%s has more, or larger, snapshots than are supported".formatted(storage.path()),
+                        "Delete some of them: qemu-img snapshot -d NAME FILE.");
             }
             list.add(new Snapshot(
                     new String(names.array(), 0, idLength, StandardCharsets.UTF_8),

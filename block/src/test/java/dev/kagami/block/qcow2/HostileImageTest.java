@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Whatever is in a file: an answer or a BlockException, soon. */
 class HostileImageTest {
-    private static final int ROUNDS = Integer.getInteger("kagami.test.mutations", 3000);
+    private static final int ROUNDS = Integer.getInteger("kagami.test.mutations", 1500);
     private static final Duration SOON = Duration.ofSeconds(20);
 
     @TempDir
