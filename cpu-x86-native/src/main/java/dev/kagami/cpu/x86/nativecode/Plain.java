@@ -50,7 +50,8 @@ final class Plain {
         if (in.encoding != Instruction.ENCODING_LEGACY || in.mode != 64 || in.addressSize < 4) {
             return NO;
         }
-        if (in.lock && !in.isMemory()) {
+        if (in.lock && !in.mayLock()) {
+            // The decoder accepts LOCK anywhere; on the host it would be an illegal instruction.
             return NO;
         }
         return switch (in.map) {

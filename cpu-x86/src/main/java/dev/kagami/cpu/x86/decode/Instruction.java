@@ -131,6 +131,35 @@ public final class Instruction {
         return hasModRm && mod != 3;
     }
 
+    /** {@return whether LOCK is allowed: a read-modify-write of memory by one of the instructions that SDM 2A lists} */
+    public boolean mayLock() {
+        if (!isMemory()) {
+            return false;
+        }
+        return switch (map) {
+            case MAP_PRIMARY ->
+                // ADD OR ADC SBB AND SUB XOR with a memory destination, XCHG, INC, DEC, NOT, NEG.
+                opcode < 0x38 && (opcode & 7) < 2
+                        || opcode >= 0x80 && opcode <= 0x83 && group() != 7
+                        || opcode == 0x86
+                        || opcode == 0x87
+                        || (opcode == 0xF6 || opcode == 0xF7) && (group() == 2 || group() == 3)
+                        || (opcode == 0xFE || opcode == 0xFF) && group() < 2;
+            case MAP_0F ->
+                // BTS, BTR, BTC, CMPXCHG, XADD, CMPXCHG8B and CMPXCHG16B.
+                opcode == 0xAB
+                        || opcode == 0xB3
+                        || opcode == 0xBB
+                        || opcode == 0xBA && group() >= 5
+                        || opcode == 0xB0
+                        || opcode == 0xB1
+                        || opcode == 0xC0
+                        || opcode == 0xC1
+                        || opcode == 0xC7 && group() == 1;
+            default -> false;
+        };
+    }
+
     /** {@return the opcode with its map: map in bits 8 and up} */
     public int mapAndOpcode() {
         return map << 8 | opcode;

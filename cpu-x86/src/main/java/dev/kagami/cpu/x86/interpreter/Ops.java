@@ -14,7 +14,7 @@ final class Ops {
      * @return the op, or null when no instruction has this encoding (#UD)
      */
     static @Nullable Op create(Instruction in) {
-        if (in.lock && !lockable(in)) {
+        if (in.lock && !in.mayLock()) {
             return null;
         }
         if (in.encoding != Instruction.ENCODING_LEGACY) {
@@ -83,35 +83,5 @@ final class Ops {
             op = FarOps.create(in);
         }
         return op;
-    }
-
-    /** {@return whether LOCK is allowed: a read-modify-write of memory by one of the instructions that SDM 2A lists} */
-    private static boolean lockable(Instruction in) {
-        if (!in.isMemory()) {
-            return false;
-        }
-        int opcode = in.opcode;
-        return switch (in.map) {
-            case Instruction.MAP_PRIMARY ->
-                // ADD OR ADC SBB AND SUB XOR with a memory destination, XCHG, INC, DEC, NOT, NEG.
-                opcode < 0x38 && (opcode & 7) < 2
-                        || opcode >= 0x80 && opcode <= 0x83 && in.group() != 7
-                        || opcode == 0x86
-                        || opcode == 0x87
-                        || (opcode == 0xF6 || opcode == 0xF7) && (in.group() == 2 || in.group() == 3)
-                        || (opcode == 0xFE || opcode == 0xFF) && in.group() < 2;
-            case Instruction.MAP_0F ->
-                // BTS, BTR, BTC, CMPXCHG, XADD, CMPXCHG8B and CMPXCHG16B.
-                opcode == 0xAB
-                        || opcode == 0xB3
-                        || opcode == 0xBB
-                        || opcode == 0xBA && in.group() >= 5
-                        || opcode == 0xB0
-                        || opcode == 0xB1
-                        || opcode == 0xC0
-                        || opcode == 0xC1
-                        || opcode == 0xC7 && in.group() == 1;
-            default -> false;
-        };
     }
 }
