@@ -272,6 +272,16 @@ final class Assembler {
         state(to, offset);
     }
 
+    /** rorx to, from, count for 64-bit registers below 8. */
+    void rotateRight(int to, int from, int count) {
+        emit(0xC4);
+        emit(0xE3); // R, X and B clear, map 0F3A
+        emit(0xFB); // W1, no vvvv, L0, F2
+        emit(0xF0);
+        emit(0xC0 | to << 3 | from);
+        emit(count);
+    }
+
     /** jmp rel32 to be filled in. Returns the position of the displacement. */
     int jump() {
         emit(0xE9);

@@ -36,6 +36,18 @@ final class Exit {
     /** Position in the code memory: of the jump to link, or to resume at. */
     int host;
 
+    /** Page of RAM that the block is in. */
+    int page;
+
+    /** {@link #release}: the branch's target needs no check. */
+    static final int UNCHECKED = -1;
+
+    /**
+     * Of an indirect branch, what it has added to the stack pointer. When its target turns out not to be canonical, that is
+     * taken back and the interpreter raises the exception at the branch.
+     */
+    int release = UNCHECKED;
+
     /** Bytes accessed. */
     final int size;
 

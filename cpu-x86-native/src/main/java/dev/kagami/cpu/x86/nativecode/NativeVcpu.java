@@ -1,5 +1,6 @@
 package dev.kagami.cpu.x86.nativecode;
 
+import dev.kagami.cpu.ExitReason;
 import dev.kagami.cpu.x86.interpreter.Cpu;
 import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import java.lang.foreign.Arena;
@@ -11,10 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /** A virtual CPU that runs translated code where there is some. */
 final class NativeVcpu extends TranslatingVcpu {
-    /** Runs of a block by the interpreter before it is translated. */
-    private static final int HOT = Integer.getInteger("dev.kagami.native.hot", 6);
-
     private static final int PAGE_SIZE = 4096;
+    private static final int GUEST_RSP = 4;
 
     /** One for each privilege and each way of using vector registers. */
     private static final int JUMP_CACHES = 4;
@@ -28,11 +27,6 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Result of {@link #left}: translated code has been left for good. */
     private static final int LEFT = -1;
 
-    /** Blocks known, cold ones too, at which everything is forgotten. */
-    private static final int MAX_BLOCKS = 1 << 20;
-
-    private static final long CODE_BYTES = 64L << 20;
-
     /** Room that must be left in the code memory for one more block. */
     private static final int BLOCK_BYTES = 64 << 10;
 
@@ -45,7 +39,17 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Bits of an address that select an entry of the jump cache; instructions are rarely two bytes apart. */
     private static final long JUMP_MASK = (long) (Translator.JUMP_ENTRIES - 1) << 1;
 
-    private final Arena arena = Arena.ofShared();
+    private final NativeOptions options;
+    private final @Nullable Disturbance disturbance;
+
+    /** Whoever signals an event may come when the CPU is closed already: this memory lives as long as it is reachable. */
+    private final Arena arena = Arena.ofAuto();
+
+    /** Held by the thread that runs the CPU. */
+    private final Object running = new Object();
+
+    private volatile boolean closed;
+    private boolean unmapped;
     private final MemorySegment state;
     private final MemorySegment jumps;
     private final MemorySegment noJumps;
@@ -64,22 +68,31 @@ final class NativeVcpu extends TranslatingVcpu {
 
     private final int firstBlock;
     private int codeEnd;
-    private @Nullable Thread gsThread;
     private boolean jumpsEmpty;
     private final int firstExits;
 
+    /** Counts the times that all code was forgotten. */
+    private int generation;
+
     NativeVcpu(Cpu cpu) {
+        this(cpu, NativeOptions.USUAL);
+    }
+
+    NativeVcpu(Cpu cpu, NativeOptions options) {
         super(cpu);
+        this.options = options;
+        disturbance = options.disturbance();
         state = arena.allocate(StateBlock.SIZE, 64);
         jumps = arena.allocate(JUMP_CACHES * JUMP_BYTES, 64);
         tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
-        memory = HostMemory.mapCode(CODE_BYTES);
+        memory = HostMemory.mapCode(options.codeBytes());
         enterPlain = entry(translator.emitEnter(false));
         enterVectors = entry(translator.emitEnter(true));
         codeEnd = install(translator.emitLeave(codeEnd, false));
         codeEnd = install(translator.emitLeave(codeEnd, true));
         firstBlock = codeEnd;
         state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
+        state.set(LONG, StateBlock.CANONICAL_MASK, 0x1FFFEL);
         state.set(INT, StateBlock.HOST_MXCSR, JVM_MXCSR);
         state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (Translator.TLB_ENTRIES - 1) << 12);
         state.set(LONG, StateBlock.PAGE_MASK, -(long) PAGE_SIZE);
@@ -102,16 +115,56 @@ final class NativeVcpu extends TranslatingVcpu {
         return codeEnd + code.length() + 15 & -16;
     }
 
-    /** Frees the host memory; the CPU must not run any more. */
+    /** Makes the CPU stop for good if it runs, and frees the code memory. */
     void close() {
-        memory.unmap();
-        arena.close();
+        closed = true;
+        kick();
+        synchronized (running) {
+            if (!unmapped) {
+                unmapped = true;
+                memory.unmap();
+            }
+        }
+    }
+
+    @Override
+    public ExitReason run() {
+        synchronized (running) {
+            if (closed) {
+                throw new IllegalStateException("the virtual CPU is closed");
+            }
+            // Another virtual CPU may have run on this thread, or this one on another thread.
+            HostMemory.setGs(state.address());
+            return super.run();
+        }
     }
 
     // ---------------------------------------------------------------- running
 
+    /** Makes rare things happen; {@return whether to leave} */
+    private boolean disturb(Disturbance disturbance) {
+        if (disturbance.leaves()) {
+            kick();
+            return true;
+        }
+        if (disturbance.emptiesTlb()) {
+            tlb.clear();
+        }
+        if (disturbance.forgetsJumps()) {
+            clearJumps();
+        }
+        if (disturbance.forgetsCode()) {
+            forgetCode();
+        }
+        translator.limit(disturbance.blockLength());
+        return false;
+    }
+
     @Override
     protected boolean runTranslated() {
+        if (disturbance != null && disturb(disturbance)) {
+            return true;
+        }
         NativeBlock block = find(instructionPointer(), false);
         if (block == null) {
             return false;
@@ -130,15 +183,13 @@ final class NativeVcpu extends TranslatingVcpu {
         if (block.entry == NativeBlock.COLD) {
             return false;
         }
-        Thread thread = Thread.currentThread();
-        if (gsThread != thread) {
-            HostMemory.setGs(state.address());
-            gsThread = thread;
-        }
         // Whoever signals after this stops us again; whoever did before has left its mark in the CPU's events.
         EVENTS.setVolatile(state, (long) StateBlock.EVENTS, 0);
         if (eventsPending()) {
             return true;
+        }
+        if (disturbance != null && disturbance.raisesEvent()) {
+            eventPending();
         }
         copyOut(state, StateBlock.REGISTERS, StateBlock.FLAGS, StateBlock.BASES);
         vectors = false;
@@ -175,7 +226,9 @@ final class NativeVcpu extends TranslatingVcpu {
             long address = state.get(LONG, StateBlock.ADDRESS);
             boolean write = exit.kind == Exit.Kind.WRITE;
             // An access that straddles pages is the interpreter's.
-            if ((address & PAGE_SIZE - 1) + exit.size <= PAGE_SIZE && translateData(address, write, page)) {
+            if ((address & PAGE_SIZE - 1) + exit.size <= PAGE_SIZE
+                    && translateData(address, write, page)
+                    && !(disturbance != null && disturbance.interpretsMiss())) {
                 tlb.enter(view(), address, ram().address() + page.offset, page.readable, page.writable);
                 return exit.host;
             }
@@ -183,6 +236,10 @@ final class NativeVcpu extends TranslatingVcpu {
         countInstructions(state.get(LONG, StateBlock.RETIRED) - exit.uncounted);
         state.set(LONG, StateBlock.RETIRED, 0);
         boolean indirect = exit.kind == Exit.Kind.INDIRECT;
+        if (indirect && exit.release != Exit.UNCHECKED && !canonical(state.get(LONG, StateBlock.TARGET))) {
+            takeBack(exit);
+            return LEFT;
+        }
         long guest = indirect ? state.get(LONG, StateBlock.TARGET) : exit.guest;
         copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
         setInstructionPointer(guest);
@@ -210,9 +267,17 @@ final class NativeVcpu extends TranslatingVcpu {
                 return LEFT;
             }
             case DIRECT, INDIRECT -> {
+                int before = generation;
                 NativeBlock target = findNext(guest);
                 if (target == null) {
                     return LEFT;
+                }
+                // When all code has been forgotten, the jump to link is gone too. And a link holds for as long as both
+                // ends are in one page of RAM: should that page be mapped elsewhere by now, this is not the way to go
+                // next time.
+                boolean linkable = generation == before && (indirect || target.page == exit.page);
+                if (!linkable || disturbance != null && disturbance.keepsUnlinked()) {
+                    return target.entry;
                 }
                 if (!indirect) {
                     patchJump(exit.host, target.entry);
@@ -223,6 +288,19 @@ final class NativeVcpu extends TranslatingVcpu {
             }
         }
         throw new AssertionError(exit.kind);
+    }
+
+    /** Lets the interpreter raise the exception of an indirect branch whose target is not canonical. */
+    private void takeBack(Exit exit) {
+        long stackPointer = StateBlock.REGISTERS + 8L * GUEST_RSP;
+        state.set(LONG, stackPointer, state.get(LONG, stackPointer) - exit.release);
+        countInstructions(-1);
+        copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
+        if (vectors) {
+            giveVectors();
+        }
+        setInstructionPointer(exit.guest);
+        interpretInstruction();
     }
 
     /** Finds the block at an address; counts it and translates it when it has become hot. Faults as a fetch does. */
@@ -237,7 +315,7 @@ final class NativeVcpu extends TranslatingVcpu {
             block = new NativeBlock(linear, number, mode);
             blocks.add(block);
         }
-        if (block.entry == NativeBlock.COLD && !block.refused && !block.needsVectors && ++block.heat >= HOT) {
+        if (block.entry == NativeBlock.COLD && !block.refused && !block.needsVectors && ++block.heat >= options.hot()) {
             translate(block);
         }
         return block;
@@ -278,19 +356,19 @@ final class NativeVcpu extends TranslatingVcpu {
     // ---------------------------------------------------------------- code memory
 
     private void translate(NativeBlock block) {
-        if (codeEnd + BLOCK_BYTES > CODE_BYTES || blocks.count() > MAX_BLOCKS) {
-            // Everything goes at once. Links and jump cache lead nowhere else, and no translated code is running.
-            codeEnd = firstBlock;
-            exits.truncate(firstExits);
-            blocks.clear();
-            clearJumps();
+        if (codeEnd + BLOCK_BYTES > options.codeBytes() || blocks.count() > options.maxBlocks()) {
+            forgetCode();
             blocks.add(block);
         }
         int from = (int) block.linear & PAGE_SIZE - 1;
         int available = PAGE_SIZE - from;
         MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, (long) block.page * PAGE_SIZE + from, guestCode, 0, available);
         boolean withVectors = (block.mode & VECTOR_MODE) != 0;
+        int firstExit = exits.size();
         Translator.Result code = translator.translate(guestCode, available, block.linear, codeEnd, withVectors);
+        for (int i = firstExit; i < exits.size(); i++) {
+            exits.get(i).page = block.page;
+        }
         if (code.instructions() == 0) {
             block.refused = !code.stoppedForVectors();
             block.needsVectors = code.stoppedForVectors();
@@ -299,6 +377,15 @@ final class NativeVcpu extends TranslatingVcpu {
             codeEnd = install(code);
         }
         dependOnCode(block.page, from, code.guestBytes(), () -> drop(block));
+    }
+
+    /** Forgets everything at once. Links and jump cache lead nowhere else, and no translated code may be running. */
+    private void forgetCode() {
+        generation++;
+        codeEnd = firstBlock;
+        exits.truncate(firstExits);
+        blocks.clear();
+        clearJumps();
     }
 
     /** Forgets a block whose code has changed: whoever is linked to it lands on an exit. */

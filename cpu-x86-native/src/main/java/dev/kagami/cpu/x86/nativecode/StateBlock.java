@@ -50,6 +50,9 @@ final class StateBlock {
     /** The MXCSR that the JVM expects. */
     static final int HOST_MXCSR = 0xF4;
 
+    /** Bits that are 0 in a canonical address rotated right by 47, plus 1. */
+    static final int CANONICAL_MASK = 0xF8;
+
     /** The 16 vector registers; current only outside of translated code. */
     static final int VECTORS = 0x100;
 

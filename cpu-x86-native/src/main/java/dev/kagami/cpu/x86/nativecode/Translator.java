@@ -94,8 +94,16 @@ final class Translator {
     /** A cold piece of code behind the block: an exit, and the jump that leads there. */
     private record Stub(int jumpAt, int exit) {}
 
+    /** Most instructions of a block. */
+    private int limit = MAX_INSTRUCTIONS;
+
     Translator(ExitTable exits) {
         this.exits = exits;
+    }
+
+    /** Makes the blocks to come shorter than usual. */
+    void limit(int instructions) {
+        limit = Math.min(instructions, MAX_INSTRUCTIONS);
     }
 
     /** The emitted bytes and what they cover. */
@@ -212,7 +220,7 @@ final class Translator {
         asm.lea(ADDRESS, ADDRESS, Assembler.NONE, 0, 0x7F);
         asm.storeState(ADDRESS, StateBlock.RETIRED);
         boolean open = true;
-        while (open && instructions < MAX_INSTRUCTIONS) {
+        while (open && instructions < limit) {
             if (decoder.decode(bytes, start, length, 64, in) != Decoder.OK) {
                 break;
             }
@@ -232,7 +240,7 @@ final class Translator {
             open = outcome == Outcome.GOES_ON;
         }
         if (open) {
-            if (instructions == MAX_INSTRUCTIONS) {
+            if (instructions == limit) {
                 direct(guest + start);
             } else {
                 exit(new Exit(
@@ -335,7 +343,7 @@ final class Translator {
                 asm.load(ADDRESS, POINTER, 0);
                 int release = opcode == 0xC2 ? (int) in.immediate & 0xFFFF : 0;
                 asm.lea(STACK, STACK, Assembler.NONE, 0, 8 + release);
-                indirect();
+                indirect(8 + release);
                 yield Outcome.ENDED;
             }
             case 0xFF -> indirectBranch();
@@ -435,6 +443,7 @@ final class Translator {
         if (call) {
             // The store below needs the scratch registers.
             asm.storeState(VALUE, StateBlock.TARGET);
+            canonical();
             // A miss of the store must not repeat the load: two pages that share a TLB entry would evict each other
             // forever.
             begin = asm.position();
@@ -443,7 +452,7 @@ final class Translator {
         } else {
             asm.move(ADDRESS, VALUE);
         }
-        indirect();
+        indirect(call ? Exit.UNCHECKED : 0);
         return Outcome.ENDED;
     }
 
@@ -815,12 +824,26 @@ final class Translator {
             stub(exit, at);
         } else {
             asm.constant(ADDRESS, target);
-            indirect();
+            indirect(Exit.UNCHECKED);
         }
     }
 
-    /** Goes on at the guest address in {@link #ADDRESS}. */
-    private void indirect() {
+    /** Leaves a call to the interpreter before it pushes anything, when the address in {@link #VALUE} is not canonical. */
+    private void canonical() {
+        asm.rotateRight(VALUE, VALUE, 47);
+        asm.lea(ADDRESS, VALUE, Assembler.NONE, 0, 1);
+        asm.extractByState(ADDRESS, ADDRESS, StateBlock.CANONICAL_MASK);
+        int ok = asm.jumpIfRcxZero();
+        exit(new Exit(Exit.Kind.INTERPRET, guestStart + start, instructions, 0));
+        asm.landShort(ok);
+    }
+
+    /**
+     * Goes on at the guest address in {@link #ADDRESS}.
+     *
+     * @param release see {@link Exit#release}
+     */
+    private void indirect(int release) {
         asm.storeState(ADDRESS, StateBlock.TARGET);
         asm.extractByState(POINTER, ADDRESS, StateBlock.JUMP_INDEX_MASK);
         asm.loadState(VALUE, StateBlock.JUMPS);
@@ -829,7 +852,9 @@ final class Translator {
         asm.load(POINTER, VALUE, 0);
         asm.lea(ADDRESS, ADDRESS, POINTER, 0, 0);
         int hit = asm.jumpIfRcxZero();
-        exit(new Exit(Exit.Kind.INDIRECT, 0, 0, 0));
+        Exit exit = new Exit(Exit.Kind.INDIRECT, guestStart + start, 0, 0);
+        exit.release = release;
+        exit(exit);
         asm.landShort(hit);
         asm.jumpMemory(VALUE, 8);
     }

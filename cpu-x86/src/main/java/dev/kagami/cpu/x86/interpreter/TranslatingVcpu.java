@@ -118,6 +118,11 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         return cpu.mmu.viewNumber();
     }
 
+    /** {@return whether an address is canonical for the current paging depth} */
+    protected final boolean canonical(long address) {
+        return cpu.mmu.canonical(address);
+    }
+
     /** {@return the guest's RAM} */
     protected final MemorySegment ram() {
         return cpu.ram;
