@@ -5,10 +5,42 @@ import dev.kagami.cpu.x86.interpreter.Cpu;
 
 /** Lets tests of other packages make virtual CPUs of this one. */
 public final class NativeVcpus {
+    private static final int MEBIBYTE = 1 << 20;
+
     private NativeVcpus() {}
 
     /** {@return a virtual CPU that translates everything at once} */
     public static Vcpu eager(Cpu cpu) {
-        return new NativeVcpu(cpu);
+        return new NativeVcpu(cpu, new NativeOptions(1, 4 * MEBIBYTE, 1 << 16, null));
+    }
+
+    /** {@return a virtual CPU that translates everything at once and is disturbed} */
+    public static Vcpu disturbed(Cpu cpu, Gate gate) {
+        return new NativeVcpu(cpu, new NativeOptions(1, MEBIBYTE / 4, 2000, gate));
+    }
+
+    /** Frees the host memory of a virtual CPU. */
+    public static void close(Vcpu vcpu) {
+        ((NativeVcpu) vcpu).close();
+    }
+
+    /** Disturbs, and leaves the run loop when it was passed some number of times. */
+    public static final class Gate extends Disturbance {
+        private int left;
+
+        /** Creates a gate; see {@link Disturbance}. */
+        public Gate(long seed, int oneIn) {
+            super(seed, oneIn);
+        }
+
+        /** Sets how often the run loop may be passed. */
+        public void leaveAfter(int count) {
+            left = count;
+        }
+
+        @Override
+        boolean leaves() {
+            return left-- <= 0;
+        }
     }
 }
