@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The power goes, or the process is killed, at any moment: at worst clusters are leaked, and each sector is old or new. */
 class CrashTest {
     private static final int SECTOR = 512;
-    /** More of them for an hour of fuzzing: -DargLine=-Dkagami.test.crashes=10000. */
+    /** More of them for an hour of fuzzing: -Dkagami.test.crashes=10000. */
     private static final int CRASHES = Integer.getInteger("kagami.test.crashes", 30);
 
     @TempDir
