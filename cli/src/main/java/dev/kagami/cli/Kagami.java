@@ -13,7 +13,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "kagami",
         description = "Runs Linux virtual machines in a JVM: no root, no /dev/kvm, nothing native to install.",
-        subcommands = {RunCommand.class, EnginesCommand.class, CommandLine.HelpCommand.class},
+        subcommands = {RunCommand.class, ImageCommand.class, EnginesCommand.class, CommandLine.HelpCommand.class},
         mixinStandardHelpOptions = true,
         versionProvider = Kagami.Version.class,
         footer = {"", "Run 'kagami COMMAND --help' for the options of a command."})

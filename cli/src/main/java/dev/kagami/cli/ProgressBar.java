@@ -4,6 +4,9 @@ import java.io.PrintWriter;
 
 /** Shows how far a preparation has come: a bar that redraws itself on a terminal, one line a phase elsewhere. */
 final class ProgressBar implements AutoCloseable {
+    /** The launcher sets it to {@code true} when standard error is a terminal, which Java can't find out. */
+    private static final String STANDARD_ERROR_IS_TERMINAL = "kagami.stderr.terminal";
+
     private static final int WIDTH = 30;
     private static final String ERASE_LINE = "\r\033[K";
 
@@ -15,6 +18,11 @@ final class ProgressBar implements AutoCloseable {
     ProgressBar(PrintWriter out, boolean terminal) {
         this.out = out;
         this.terminal = terminal;
+    }
+
+    /** {@return a bar on a writer that ends at standard error} */
+    static ProgressBar onStandardError(PrintWriter err) {
+        return new ProgressBar(err, Boolean.getBoolean(STANDARD_ERROR_IS_TERMINAL));
     }
 
     /**

@@ -42,7 +42,8 @@ import picocli.CommandLine.TypeConversionException;
 @Command(
         name = "run",
         description = {
-            "Boots a kernel, or the default Debian guest when none is named, with the first serial port on the terminal.",
+            "Boots a kernel, or the default Debian guest when none is named, with the first serial port on the"
+                    + " terminal.",
             "",
             "Keys: Ctrl-A x leaves, Ctrl-A h shows the keys, Ctrl-A Ctrl-A sends one Ctrl-A to the guest.",
             ""
@@ -59,9 +60,6 @@ import picocli.CommandLine.TypeConversionException;
             "(v<<1)|1:the guest wrote v to the --debug-exit port"
         })
 final class RunCommand implements Callable<Integer> {
-    /** The launcher sets it to {@code true} when standard error is a terminal, which Java can't find out. */
-    private static final String STANDARD_ERROR_IS_TERMINAL = "kagami.stderr.terminal";
-
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -239,7 +237,7 @@ final class RunCommand implements Callable<Integer> {
             return new LinuxBoot(kernel, initrd, append == null ? LinuxBoot.DEFAULT_COMMAND_LINE : append, modules);
         }
         LinuxBoot guest;
-        try (ProgressBar bar = new ProgressBar(err, Boolean.getBoolean(STANDARD_ERROR_IS_TERMINAL))) {
+        try (ProgressBar bar = ProgressBar.onStandardError(err)) {
             guest = LinuxBoot.defaultGuest(bar::show);
         }
         StringBuilder commandLine = new StringBuilder(guest.commandLine());
