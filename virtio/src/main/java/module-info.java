@@ -11,6 +11,7 @@ module dev.kagami.virtio {
     exports dev.kagami.virtio.console;
     exports dev.kagami.virtio.disk;
     exports dev.kagami.virtio.entropy;
+    exports dev.kagami.virtio.filesystem;
     exports dev.kagami.virtio.network;
     exports dev.kagami.virtio.socket;
     exports dev.kagami.virtio.transport;

@@ -172,6 +172,14 @@ public final class DescriptorChain {
         }
     }
 
+    /** Moves the write cursor back to the first writable byte: for answers whose head is known last. */
+    public void restartWriting() {
+        writable += written;
+        written = 0;
+        writeIndex = firstWritable;
+        writePosition = 0;
+    }
+
     /**
      * Writes the last byte of the last writable buffer, where many devices have their status. Doesn't move the cursor.
      *

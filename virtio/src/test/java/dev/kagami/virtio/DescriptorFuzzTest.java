@@ -17,10 +17,14 @@ import dev.kagami.virtio.disk.DiskConfig;
 import dev.kagami.virtio.disk.DiskDevice;
 import dev.kagami.virtio.entropy.EntropyConfig;
 import dev.kagami.virtio.entropy.EntropyDevice;
+import dev.kagami.virtio.filesystem.FileSystemConfig;
+import dev.kagami.virtio.filesystem.FileSystemDevice;
 import dev.kagami.virtio.network.NetworkConfig;
 import dev.kagami.virtio.network.NetworkDevice;
 import dev.kagami.virtio.socket.SocketConfig;
 import dev.kagami.virtio.socket.SocketDevice;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Random;
@@ -44,8 +48,9 @@ class DescriptorFuzzTest {
     private int resets;
 
     @Test
-    void noDriverHangsOrBreaksADevice() {
+    void noDriverHangsOrBreaksADevice() throws IOException {
         System.out.println("descriptors fuzzed with -Ddev.kagami.seed=" + seed);
+        Path share = directory.resolve("share");
         EthernetLink link = new EthernetLink();
         SocketDevice sockets = new SocketDevice(new SocketConfig(42));
         RawImage.create(directory.resolve("disk"), DISK).close();
@@ -57,7 +62,8 @@ class DescriptorFuzzTest {
                 add(machine, new EntropyDevice(new EntropyConfig(new Random(seed)))),
                 add(machine, new ConsoleDevice(ConsoleConfig.console())),
                 add(machine, new BalloonDevice(BalloonConfig.cooperative())),
-                add(machine, sockets)
+                add(machine, sockets),
+                add(machine, new FileSystemDevice(FileSystemConfig.of(Files.createDirectory(share), "fuzzed", false)))
             };
             Assertions.assertTimeoutPreemptively(PATIENCE, () -> {
                 for (SyntheticDriver driver : drivers) {

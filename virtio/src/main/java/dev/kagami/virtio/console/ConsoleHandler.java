@@ -231,8 +231,8 @@ final class ConsoleHandler {
     private void postSize(int number) {
         int size = device.size();
         ByteBuffer body = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN);
-        // The specification says columns first; Linux has always taken rows first.
-        body.putShort((short) (size >>> 16)).putShort((short) size);
+        // Columns first. Some kernels take it the other way round; Debian 12's follows the specification.
+        body.putInt(size);
         post(number, RESIZE, 0, body.array());
     }
 

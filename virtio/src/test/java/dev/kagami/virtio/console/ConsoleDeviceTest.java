@@ -122,7 +122,7 @@ class ConsoleDeviceTest extends VirtioContractTest {
         put(driver, 3, message(0, 0, 1));
         assertThat(messages(driver, 2)).containsExactly("0:1=1", "1:1=1");
         put(driver, 3, message(0, 3, 1));
-        assertThat(messages(driver, 3)).containsExactly("0:4=1", "0:5=040x100", "0:6=1");
+        assertThat(messages(driver, 3)).containsExactly("0:4=1", "0:5=0100x40", "0:6=1");
         put(driver, 3, message(1, 3, 1));
         assertThat(messages(driver, 1)).containsExactly("1:7=1org.test.0");
 
@@ -136,7 +136,7 @@ class ConsoleDeviceTest extends VirtioContractTest {
         channel.close();
         assertThat(messages(driver, 1)).containsExactly("1:6=0");
         device.resize(120, 50);
-        assertThat(messages(driver, 1)).containsExactly("0:5=050x120");
+        assertThat(messages(driver, 1)).containsExactly("0:5=0120x50");
         assertThat(driver.transport().config(0, 4)).isEqualTo(120 | 50 << 16);
     }
 
