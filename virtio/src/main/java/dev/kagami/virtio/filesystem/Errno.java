@@ -55,12 +55,35 @@ final class Errno {
     /** The JDK has no exceptions of their own for these; the text is the C library's. */
     private static int ofText(String text) {
         String[] texts = {
-            "symbolic link", "Is a directory", "Not a directory", "No space left", "Read-only", "cross-device",
-            "name too long", "not permitted", "quota", "File exists", "Invalid argument", "too large", "not empty",
+            "symbolic link",
+            "Is a directory",
+            "Not a directory",
+            "No space left",
+            "Read-only",
+            "cross-device",
+            "name too long",
+            "not permitted",
+            "quota",
+            "File exists",
+            "Invalid argument",
+            "too large",
+            "not empty",
             "Too many links"
         };
         int[] numbers = {
-            ELOOP, EISDIR, ENOTDIR, ENOSPC, EROFS, EXDEV, ENAMETOOLONG, EPERM, EDQUOT, EEXIST, EINVAL, EFBIG, ENOTEMPTY,
+            ELOOP,
+            EISDIR,
+            ENOTDIR,
+            ENOSPC,
+            EROFS,
+            EXDEV,
+            ENAMETOOLONG,
+            EPERM,
+            EDQUOT,
+            EEXIST,
+            EINVAL,
+            EFBIG,
+            ENOTEMPTY,
             EMLINK
         };
         for (int i = 0; i < texts.length; i++) {

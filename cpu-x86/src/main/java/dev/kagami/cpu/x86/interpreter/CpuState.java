@@ -177,8 +177,7 @@ final class CpuState {
                 !cpu.protectedMode() ? 0 : cpu.virtual8086() ? 3 : cpu.attributes[Cpu.SS] >> Segmentation.DPL_SHIFT & 3;
         cpu.mmu.flushAll();
         cpu.updateMode();
-        cpu.signal(Cpu.EVENT_INTERRUPT | Cpu.EVENT_STEP
-                | (cpu.halted || cpu.awaitingStartup ? Cpu.EVENT_HALT : 0));
+        cpu.signal(Cpu.EVENT_INTERRUPT | Cpu.EVENT_STEP | (cpu.halted || cpu.awaitingStartup ? Cpu.EVENT_HALT : 0));
     }
 
     private static void check(X86State state) {

@@ -145,9 +145,7 @@ final class LockedOps {
         @Override
         long change(Cpu cpu, long old) {
             // What is not replaced is written all the same (SDM 2A, CMPXCHG).
-            return Operands.register(cpu, Cpu.RAX, size, false) == old
-                    ? Operands.register(cpu, s, size, highS)
-                    : old;
+            return Operands.register(cpu, Cpu.RAX, size, false) == old ? Operands.register(cpu, s, size, highS) : old;
         }
     }
 
