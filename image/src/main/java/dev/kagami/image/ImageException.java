@@ -108,6 +108,11 @@ public final class ImageException extends RuntimeException {
                 null);
     }
 
+    /** Returns an exception about what can't be in a cloud-init seed. */
+    public static ImageException invalidSeed(String message, String hint) {
+        return new ImageException(Code.SEED_INVALID, message, hint, null);
+    }
+
     /** Returns an exception about the cache directory. */
     static ImageException cacheUnusable(String message, @Nullable Throwable cause) {
         return new ImageException(
