@@ -371,6 +371,8 @@ final class TcpSplice implements TcpApplication, TcpNetwork, NatLoop.Handler, Ne
     @Override
     public void forget(TcpConnection of) {
         forgotten = true;
+        // It was closed before, in any way that is meant to happen.
+        resetSocket();
         proxy.loop().timers().disarm(timer);
         proxy.forget(this);
     }

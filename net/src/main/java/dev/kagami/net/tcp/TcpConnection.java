@@ -261,8 +261,10 @@ public final class TcpConnection {
         if (state == TcpState.CLOSED || resetPending) {
             return;
         }
-        close();
+        state = TcpState.CLOSED;
+        release();
         application.ended(why);
+        network.forget(this);
     }
 
     // ---- what comes in ----
@@ -359,7 +361,7 @@ public final class TcpConnection {
     private void receiveReset(ReceiveQueue queue, long sequence, long now) {
         // Only the exact number is believed (RFC 5961 3.2).
         if (sequence == queue.next()) {
-            if (state == TcpState.TIME_WAIT) {
+            if (state == TcpState.TIME_WAIT && peerFinishTold) {
                 close();
             } else {
                 end(TcpApplication.End.RESET);
@@ -406,7 +408,7 @@ public final class TcpConnection {
         long acknowledgment = acknowledged(segment);
         if (state == TcpState.SYN_RECEIVED) {
             if (acknowledgment <= sender.initial() || acknowledgment > sender.highest()) {
-                abort();
+                giveUp(TcpApplication.End.RESET);
                 return;
             }
             acknowledge(acknowledgment, now);
@@ -883,7 +885,7 @@ public final class TcpConnection {
         }
         boolean synchronizing = state == TcpState.SYN_SENT || state == TcpState.SYN_RECEIVED;
         if (timeout.attempts() >= (synchronizing ? SYN_ATTEMPTS : DATA_ATTEMPTS)) {
-            giveUp();
+            giveUp(TcpApplication.End.TIMED_OUT);
             return;
         }
         timeout.backOff();
@@ -897,14 +899,9 @@ public final class TcpConnection {
         network.schedule(this);
     }
 
-    private void giveUp() {
-        TcpApplication told = application;
-        if (state == TcpState.SYN_SENT) {
-            end(TcpApplication.End.TIMED_OUT);
-        } else {
-            abort();
-            told.ended(TcpApplication.End.TIMED_OUT);
-        }
+    private void giveUp(TcpApplication.End why) {
+        abort();
+        application.ended(why);
     }
 
     private void persist(long now) {
@@ -930,7 +927,7 @@ public final class TcpConnection {
         if (idle < KEEP_ALIVE_IDLE || sender.isInFlight() || network.isWaiting()) {
             keepAliveAt = now + Math.max(KEEP_ALIVE_INTERVAL, KEEP_ALIVE_IDLE - idle);
         } else if (keepAliveProbes++ >= KEEP_ALIVE_PROBES) {
-            giveUp();
+            giveUp(TcpApplication.End.TIMED_OUT);
         } else {
             probePending = true;
             keepAliveAt = now + KEEP_ALIVE_INTERVAL;
