@@ -211,6 +211,7 @@ final class RandomGuestTest {
                 msrs,
                 reset.apic(),
                 false,
+                false,
                 false);
     }
 }
