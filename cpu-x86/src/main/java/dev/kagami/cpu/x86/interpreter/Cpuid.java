@@ -23,7 +23,6 @@ final class Cpuid {
             | 1 << 6 // PAE
             | 1 << 7 // MCE
             | 1 << 8 // CX8
-            | 1 << 9 // APIC
             | 1 << 11 // SEP
             | 1 << 12 // MTRR
             | 1 << 13 // PGE
@@ -39,6 +38,9 @@ final class Cpuid {
 
     /** There is more than one logical processor in the package. */
     private static final int EDX_HTT = 1 << 28;
+
+    /** Follows the enable bit of IA32_APIC_BASE (SDM 3A 11.4.3). */
+    private static final int EDX_APIC = 1 << 9;
 
     // Leaf 1, ECX, without OSXSAVE.
     private static final int FEATURES_ECX = 1 // SSE3
@@ -119,11 +121,11 @@ final class Cpuid {
         int subleaf = (int) cpu.r[Cpu.RCX];
         if (leaf >>> 16 == HYPERVISOR >>> 16) {
             hypervisor(cpu, leaf);
-        } else if (leaf < 0) {
+        } else if (leaf < 0 && leaf <= MAX_EXTENDED) {
             extended(cpu, leaf);
         } else {
-            // Beyond the highest basic leaf the data of that leaf is returned (SDM 2A, CPUID).
-            basic(cpu, Math.min(leaf, MAX_BASIC), subleaf);
+            // Beyond the highest basic or extended leaf the data of the highest basic one is returned (SDM 2A, CPUID).
+            basic(cpu, leaf < 0 ? MAX_BASIC : Math.min(leaf, MAX_BASIC), subleaf);
         }
     }
 
@@ -149,7 +151,8 @@ final class Cpuid {
                 int ecx = FEATURES_ECX | ((cpu.cr4 & Cpu.CR4_OSXSAVE) != 0 ? ECX_OSXSAVE : 0);
                 int processors = 1 << idBits(cpu);
                 int ebx = cpu.index << 24 | Math.min(processors, 255) << 16 | CLFLUSH_QUADWORDS << 8;
-                set(cpu, SIGNATURE, ebx, ecx, FEATURES_EDX | (processors > 1 ? EDX_HTT : 0));
+                int edx = FEATURES_EDX | (processors > 1 ? EDX_HTT : 0) | (cpu.apic.enabled() ? EDX_APIC : 0);
+                set(cpu, SIGNATURE, ebx, ecx, edx);
             }
             // No descriptors here: see leaf 4.
             case 2 -> set(cpu, 0x00FF_FF01, 0, 0, 0);

@@ -162,6 +162,11 @@ final class LocalApic {
         return base;
     }
 
+    /** {@return whether the APIC is not switched off by its base register} */
+    synchronized boolean enabled() {
+        return (base & BASE_ENABLED) != 0;
+    }
+
     /** Writes IA32_APIC_BASE; returns false for a transition that raises #GP. */
     synchronized boolean setBaseRegister(long value) {
         boolean enabled = (value & BASE_ENABLED) != 0;
