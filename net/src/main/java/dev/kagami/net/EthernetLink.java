@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class EthernetLink {
     /** Frames that may wait in one direction. */
-    public static final int QUEUE_FRAMES = 512;
+    public static final int QUEUE_FRAMES = 1024;
     /** Octets of memory that frames waiting in one direction may have behind them. */
     public static final int QUEUE_BYTES = 4 << 20;
 

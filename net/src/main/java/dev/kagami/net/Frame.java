@@ -33,8 +33,17 @@ public final class Frame {
 
     Frame(FramePool pool, int capacity) {
         this.pool = pool;
-        buffer = ByteBuffer.allocateDirect(capacity);
+        buffer = allocate(capacity);
         segment = MemorySegment.ofBuffer(buffer);
+    }
+
+    private static ByteBuffer allocate(int capacity) {
+        try {
+            return ByteBuffer.allocateDirect(capacity);
+        } catch (OutOfMemoryError e) {
+            // Direct memory has a limit of its own. The heap is slower to send from, and as good.
+            return ByteBuffer.allocate(capacity);
+        }
     }
 
     void reset(int newLength) {

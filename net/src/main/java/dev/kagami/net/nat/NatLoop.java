@@ -54,7 +54,7 @@ final class NatLoop implements PortListener {
     private Runnable flush = () -> {};
     private Consumer<Boolean> link = up -> {};
     private Runnable end = () -> {};
-    private @Nullable RuntimeException logged;
+    private @Nullable Throwable logged;
 
     NatLoop(EthernetPort port) throws IOException {
         this.port = port;
@@ -201,7 +201,7 @@ final class NatLoop implements PortListener {
             }
             try {
                 frames.accept(frame);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | OutOfMemoryError e) {
                 failed(e);
                 frame.release();
             }
@@ -238,7 +238,7 @@ final class NatLoop implements PortListener {
             handler.ready(key);
         } catch (CancelledKeyException e) {
             // Closed by what came before it.
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | OutOfMemoryError e) {
             failed(e);
             guard(handler::fail);
         }
@@ -247,13 +247,13 @@ final class NatLoop implements PortListener {
     private void guard(Runnable action) {
         try {
             action.run();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | OutOfMemoryError e) {
             failed(e);
         }
     }
 
     @SuppressWarnings("NonAtomicOperationOnVolatileField")
-    private void failed(RuntimeException e) {
+    private void failed(Throwable e) {
         failures++;
         // One stack trace of each kind is enough; a guest could cause any number.
         if (logged == null || logged.getClass() != e.getClass()) {

@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.PortUnreachableException;
 import java.net.SocketAddress;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.SelectionKey;
@@ -26,6 +27,7 @@ final class UdpProxy {
     private static final int FIRST_EPHEMERAL = 49_152;
     private static final int EPHEMERAL = 65_536 - FIRST_EPHEMERAL;
     private static final int LARGEST = 65_507;
+    private static final int RECEIVE_BUFFER = 512 * 1024;
     /** So many datagrams are taken from a socket before others have their turn. */
     private static final int READS_AT_ONCE = 32;
     /** A query that got no answer in this time: its server is taken to be down. */
@@ -190,6 +192,8 @@ final class UdpProxy {
         DatagramChannel channel = null;
         try {
             channel = DatagramChannel.open();
+            // The kernel's default holds a few large datagrams only, and the guest isn't always looking.
+            channel.setOption(StandardSocketOptions.SO_RCVBUF, RECEIVE_BUFFER);
             channel.connect(target);
             var flow = new SocketFlow(key, packet.sourceMac, channel, target);
             flow.selection = loop.register(channel, SelectionKey.OP_READ, flow);

@@ -36,11 +36,19 @@ public final class ChunkPool {
             if (owned > free / SHARE) {
                 return null;
             }
-            free--;
         }
-        taken++;
         ByteBuffer chunk = unused.pollLast();
-        return chunk == null ? ByteBuffer.allocateDirect(CHUNK) : chunk;
+        if (chunk == null) {
+            try {
+                chunk = ByteBuffer.allocateDirect(CHUNK);
+            } catch (OutOfMemoryError e) {
+                // As if the budget were smaller.
+                return null;
+            }
+        }
+        free -= owned > 0 ? 1 : 0;
+        taken++;
+        return chunk;
     }
 
     /** Takes back a chunk of a buffer that has so many, this one included. */
