@@ -1,7 +1,6 @@
 package dev.kagami.cli;
 
 import dev.kagami.image.GuestParameters;
-import dev.kagami.vm.CloudInit;
 import dev.kagami.vm.Disk;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
@@ -31,6 +30,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
@@ -112,12 +112,6 @@ final class RunCommand implements Callable<Integer> {
     private boolean temporary;
 
     @Option(
-            names = "--cloud-init",
-            paramLabel = "FILE",
-            description = "User data for cloud-init in the guest, for example a #cloud-config document.")
-    private @Nullable Path cloudInit;
-
-    @Option(
             names = "--network",
             paramLabel = "KIND",
             description =
@@ -195,6 +189,9 @@ final class RunCommand implements Callable<Integer> {
             description = "Where to print the trace. Default: standard error.")
     private @Nullable Path traceFile;
 
+    @ArgGroup(exclusive = false, validate = false, heading = CloudInitOptions.HEADING)
+    private CloudInitOptions cloudInit = new CloudInitOptions();
+
     @Override
     public Integer call() throws Exception {
         PrintWriter err = spec.commandLine().getErr();
@@ -264,9 +261,13 @@ final class RunCommand implements Callable<Integer> {
                 .testDevice(testDevice)
                 .onReset(noReboot ? ResetPolicy.STOP : ResetPolicy.RESTART);
         disks.forEach(disk -> c.disk(temporary ? Disk.temporary(disk) : Disk.of(disk)));
-        if (cloudInit != null) {
-            c.cloudInit(CloudInit.of(cloudInit));
+        if (cloudInit.isGiven() && kernel == null && disks.isEmpty()) {
+            throw new KagamiException(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "the default guest has no cloud-init, which host names, users and keys are for",
+                    "name an image that has it, with --disk");
         }
+        cloudInit.seed().ifPresent(c::cloudInit);
         if (network == null ? !disks.isEmpty() || !forwards.isEmpty() : network == NetworkKind.NAT) {
             c.network(new Network(forwards));
         } else if (!forwards.isEmpty()) {

@@ -253,6 +253,17 @@ public record VirtualMachineConfig(
         }
 
         /**
+         * Describes what cloud-init in the guest is told; by default nothing.
+         *
+         * @param description fills the builder
+         * @return this
+         * @throws KagamiException when a file can't be read, or cloud-init could make nothing of a value
+         */
+        public Builder cloudInit(Consumer<CloudInit.Builder> description) {
+            return cloudInit(CloudInit.of(description));
+        }
+
+        /**
          * Sets what cloud-init in the guest is told; by default nothing.
          *
          * @param seed the seed
