@@ -289,6 +289,12 @@ final class Assembler {
         return position - 4;
     }
 
+    /** Emits a jump from the place where this code will stand, as a position in the code memory, to another position. */
+    void jumpTo(int origin, int target) {
+        int at = jump();
+        set32(at, target - (origin + at + 4));
+    }
+
     /** jcc rel32 to be filled in. Returns the position of the displacement. */
     int jumpIf(int condition) {
         emit(0x0F);

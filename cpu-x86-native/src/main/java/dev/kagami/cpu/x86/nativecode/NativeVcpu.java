@@ -34,10 +34,6 @@ final class NativeVcpu extends TranslatingVcpu {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final VarHandle EVENTS = INT.varHandle();
     private static final MethodHandle ENTER = HostMemory.entry();
-    private static final long JUMP_BYTES = 16L * Translator.JUMP_ENTRIES;
-
-    /** Bits of an address that select an entry of the jump cache; instructions are rarely two bytes apart. */
-    private static final long JUMP_MASK = (long) (Translator.JUMP_ENTRIES - 1) << 1;
 
     private final NativeOptions options;
     private final @Nullable Disturbance disturbance;
@@ -51,8 +47,7 @@ final class NativeVcpu extends TranslatingVcpu {
     private volatile boolean closed;
     private boolean unmapped;
     private final MemorySegment state;
-    private final MemorySegment jumps;
-    private final MemorySegment noJumps;
+    private final JumpCache jumps;
     private final SoftTlb tlb;
     private final HostMemory.CodeMemory memory;
     private final ExitTable exits = new ExitTable();
@@ -68,7 +63,6 @@ final class NativeVcpu extends TranslatingVcpu {
 
     private final int firstBlock;
     private int codeEnd;
-    private boolean jumpsEmpty;
     private final int firstExits;
 
     /** Counts the times that all code was forgotten. */
@@ -83,22 +77,20 @@ final class NativeVcpu extends TranslatingVcpu {
         this.options = options;
         disturbance = options.disturbance();
         state = arena.allocate(StateBlock.SIZE, 64);
-        jumps = arena.allocate(JUMP_CACHES * JUMP_BYTES, 64);
+        jumps = new JumpCache(arena, JUMP_CACHES);
         tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
         memory = HostMemory.mapCode(options.codeBytes());
-        enterPlain = entry(translator.emitEnter(false));
-        enterVectors = entry(translator.emitEnter(true));
-        codeEnd = install(translator.emitLeave(codeEnd, false));
-        codeEnd = install(translator.emitLeave(codeEnd, true));
+        enterPlain = entry(translator.entry().emitEnter(false));
+        enterVectors = entry(translator.entry().emitEnter(true));
+        codeEnd = install(translator.entry().emitLeave(codeEnd, false));
+        codeEnd = install(translator.entry().emitLeave(codeEnd, true));
         firstBlock = codeEnd;
         state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
         state.set(LONG, StateBlock.CANONICAL_MASK, 0x1FFFEL);
         state.set(INT, StateBlock.HOST_MXCSR, JVM_MXCSR);
-        state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (Translator.TLB_ENTRIES - 1) << 12);
+        state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (SoftTlb.ENTRIES - 1) << 12);
         state.set(LONG, StateBlock.PAGE_MASK, -(long) PAGE_SIZE);
-        state.set(LONG, StateBlock.JUMP_INDEX_MASK, JUMP_MASK);
-        noJumps = emptyJumps(arena);
-        clearJumps();
+        state.set(LONG, StateBlock.JUMP_INDEX_MASK, JumpCache.INDEX_MASK);
         firstExits = exits.size();
         listen();
     }
@@ -151,7 +143,7 @@ final class NativeVcpu extends TranslatingVcpu {
             tlb.clear();
         }
         if (disturbance.forgetsJumps()) {
-            clearJumps();
+            jumps.clear();
         }
         if (disturbance.forgetsCode()) {
             forgetCode();
@@ -197,7 +189,7 @@ final class NativeVcpu extends TranslatingVcpu {
             takeVectors();
         }
         state.set(LONG, StateBlock.TLB, tlb.address(view()));
-        state.set(LONG, StateBlock.JUMPS, jumps.address() + jumpView());
+        state.set(LONG, StateBlock.JUMPS, jumps.address(jumpView()));
         int position = block.entry;
         while (position >= 0) {
             try {
@@ -282,7 +274,7 @@ final class NativeVcpu extends TranslatingVcpu {
                 if (!indirect) {
                     patchJump(exit.host, target.entry);
                 } else {
-                    remember(guest, target.entry);
+                    jumps.enter(jumpView(), guest, memory.executable() + target.entry);
                 }
                 return target.entry;
             }
@@ -345,7 +337,7 @@ final class NativeVcpu extends TranslatingVcpu {
     private void takeVectors() {
         copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
         vectors = true;
-        state.set(LONG, StateBlock.JUMPS, jumps.address() + jumpView());
+        state.set(LONG, StateBlock.JUMPS, jumps.address(jumpView()));
     }
 
     private void giveVectors() {
@@ -385,23 +377,25 @@ final class NativeVcpu extends TranslatingVcpu {
         codeEnd = firstBlock;
         exits.truncate(firstExits);
         blocks.clear();
-        clearJumps();
+        jumps.clear();
     }
 
     /** Forgets a block whose code has changed: whoever is linked to it lands on an exit. */
     private void drop(NativeBlock block) {
         if (block.entry >= firstBlock && block.entry < codeEnd && blocks.contains(block)) {
-            Translator.Result code = translator.emitDropped(
-                    block.entry,
-                    exits.add(new Exit(Exit.Kind.DROPPED, block.linear, 0, 0)),
-                    (block.mode & VECTOR_MODE) != 0);
+            Translator.Result code = translator
+                    .entry()
+                    .emitDropped(
+                            block.entry,
+                            exits.add(new Exit(Exit.Kind.DROPPED, block.linear, 0, 0)),
+                            (block.mode & VECTOR_MODE) != 0);
             MemorySegment.copy(code.host(), 0, memory.writable(), ValueLayout.JAVA_BYTE, block.entry, code.length());
         }
         block.entry = NativeBlock.COLD;
         block.refused = false;
         block.needsVectors = false;
         block.heat = 0;
-        clearJumps();
+        jumps.clear();
     }
 
     private void patchJump(int displacementAt, int target) {
@@ -410,38 +404,9 @@ final class NativeVcpu extends TranslatingVcpu {
 
     // ---------------------------------------------------------------- jump cache
 
-    /** {@return the offset of the jump cache: user code must not find the kernel's blocks, nor one world the other's} */
-    private long jumpView() {
-        return ((userMode() ? 1 : 0) + (vectors ? 2 : 0)) * JUMP_BYTES;
-    }
-
-    private static int jumpIndex(long guest) {
-        return (int) (guest >>> 1) & Translator.JUMP_ENTRIES - 1;
-    }
-
-    private void remember(long guest, int position) {
-        long at = jumpView() + 16L * jumpIndex(guest);
-        jumps.set(LONG, at, -guest);
-        jumps.set(LONG, at + 8, memory.executable() + position);
-        jumpsEmpty = false;
-    }
-
-    private void clearJumps() {
-        if (!jumpsEmpty) {
-            for (int i = 0; i < JUMP_CACHES; i++) {
-                MemorySegment.copy(noJumps, 0, jumps, i * JUMP_BYTES, JUMP_BYTES);
-            }
-            jumpsEmpty = true;
-        }
-    }
-
-    /** {@return a jump cache without entries: each holds an address that never leads to it} */
-    private static MemorySegment emptyJumps(Arena arena) {
-        MemorySegment empty = arena.allocate(JUMP_BYTES, 64);
-        for (int i = 0; i < Translator.JUMP_ENTRIES; i++) {
-            empty.set(LONG, 16L * i, -((long) (i ^ Translator.JUMP_ENTRIES / 2) << 1));
-        }
-        return empty;
+    /** {@return the view of the jump cache: user code must not find the kernel's blocks, nor one world the other's} */
+    private int jumpView() {
+        return (userMode() ? 1 : 0) + (vectors ? 2 : 0);
     }
 
     @Override
@@ -452,13 +417,13 @@ final class NativeVcpu extends TranslatingVcpu {
     @Override
     public void translationsFlushed() {
         tlb.clear();
-        clearJumps();
+        jumps.clear();
     }
 
     @Override
     public void translationFlushed(long page) {
         tlb.drop(page);
-        clearJumps();
+        jumps.clear();
     }
 
     @Override

@@ -1,0 +1,194 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import dev.kagami.cpu.x86.decode.Instruction;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The block being emitted: where it is, the instruction it has come to, and the ways out of it. A way out is a direct jump
+ * to the next block (within a page, once it is known), a lookup in the jump cache, or an exit: a number stored in the
+ * state block and a jump to common code that saves the registers.
+ */
+final class BlockCode {
+    final Assembler asm;
+    final Instruction in = new Instruction();
+
+    /** Guest code. */
+    byte[] code = new byte[0];
+
+    /** Linear address of the block. */
+    long guestStart;
+
+    /** Offset of the current instruction in the guest code. */
+    int start;
+
+    /** Where the code of the current instruction begins: nothing has changed when a lookup misses, so it may run again. */
+    int begin;
+
+    /** Instructions before the current one. */
+    int instructions;
+
+    /** Whether the block may use the vector registers. */
+    boolean vectors;
+
+    /** Position in the code memory where the code being emitted will stand. */
+    private int origin;
+
+    /** Position of the common way out. */
+    private int leave;
+
+    private final ExitTable exits;
+    private final List<Stub> stubs = new ArrayList<>();
+
+    /** A cold piece of code behind the block: an exit, and the jump that leads there. */
+    private record Stub(int jumpAt, int exit) {}
+
+    BlockCode(Assembler asm, ExitTable exits) {
+        this.asm = asm;
+        this.exits = exits;
+    }
+
+    /** Begins a block. */
+    void begin(byte[] bytes, long guest, int position, boolean withVectors, int wayOut) {
+        asm.clear();
+        vectors = withVectors;
+        leave = wayOut;
+        stubs.clear();
+        code = bytes;
+        guestStart = guest;
+        origin = position;
+        instructions = 0;
+        start = 0;
+    }
+
+    /** {@return the guest address of the current instruction} */
+    long guest() {
+        return guestStart + start;
+    }
+
+    /** {@return the guest address of the instruction behind the current one} */
+    long next() {
+        return guestStart + start + in.length;
+    }
+
+    /** {@return how many cold pieces there are so far} */
+    int stubs() {
+        return stubs.size();
+    }
+
+    /** Takes back what was emitted since the current instruction began. */
+    void takeBack(int stubsBefore) {
+        asm.truncate(begin);
+        while (stubs.size() > stubsBefore) {
+            stubs.removeLast();
+        }
+    }
+
+    // ---------------------------------------------------------------- pieces of instructions
+
+    /** Emits the current instruction's legacy prefixes as they are. */
+    void prefixes() {
+        if (in.operandPrefix) {
+            asm.emit(0x66);
+        }
+        if (in.rep) {
+            asm.emit(0xF3);
+        }
+        if (in.repne) {
+            asm.emit(0xF2);
+        }
+        if (in.lock) {
+            asm.emit(0xF0);
+        }
+    }
+
+    /** Emits the current instruction's opcode. */
+    void opcode() {
+        if (in.map != Instruction.MAP_PRIMARY) {
+            asm.emit(0x0F);
+        }
+        if (in.map == Instruction.MAP_0F38) {
+            asm.emit(0x38);
+        }
+        asm.emit(in.opcode);
+    }
+
+    /** Emits the current instruction's immediate. */
+    void immediateBytes() {
+        for (int i = in.immediateSize; i > 0; i--) {
+            asm.emit(code[start + in.length - i]);
+        }
+    }
+
+    // ---------------------------------------------------------------- ways out
+
+    /** Makes a jump lead to an exit. */
+    void stub(Exit exit, int jumpAt) {
+        stubs.add(new Stub(jumpAt, exits.add(exit)));
+    }
+
+    /** Leaves. */
+    void exit(Exit exit) {
+        stub(exit, asm.jump());
+    }
+
+    /** Makes a jump at this place lead to the interpreter, which runs the current instruction. */
+    void interpret(int jumpAt) {
+        stub(new Exit(Exit.Kind.INTERPRET, guest(), instructions, 0), jumpAt);
+    }
+
+    /** Makes a jump lead to where a miss of the TLB is handled, from where the current instruction is resumed. */
+    void miss(int size, boolean write, int jumpAt) {
+        Exit exit = new Exit(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest(), instructions, size);
+        exit.host = origin + begin;
+        stub(exit, jumpAt);
+    }
+
+    /** Goes on at a constant address. */
+    void direct(long target) {
+        if (((target ^ guestStart) & -4096L) == 0) {
+            int at = asm.jump();
+            Exit exit = new Exit(Exit.Kind.DIRECT, target, 0, 0);
+            exit.host = origin + at;
+            stub(exit, at);
+        } else {
+            asm.constant(Registers.ADDRESS, target);
+            indirect(Exit.UNCHECKED);
+        }
+    }
+
+    /**
+     * Goes on at the guest address in {@link Registers#ADDRESS}.
+     *
+     * @param release see {@link Exit#release}
+     */
+    void indirect(int release) {
+        asm.storeState(Registers.ADDRESS, StateBlock.TARGET);
+        asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.JUMP_INDEX_MASK);
+        asm.loadState(Registers.VALUE, StateBlock.JUMPS);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.POINTER, 0, 0);
+        asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
+        asm.load(Registers.POINTER, Registers.VALUE, 0);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
+        int hit = asm.jumpIfRcxZero();
+        Exit exit = new Exit(Exit.Kind.INDIRECT, guest(), 0, 0);
+        exit.release = release;
+        exit(exit);
+        asm.landShort(hit);
+        asm.jumpMemory(Registers.VALUE, 8);
+    }
+
+    /** Emits the cold pieces. */
+    void emitStubs() {
+        for (Stub stub : stubs) {
+            asm.land(stub.jumpAt);
+            asm.storeState32(StateBlock.EXIT, stub.exit);
+            asm.jumpTo(origin, leave);
+            Exit exit = exits.get(stub.exit);
+            switch (exit.kind) {
+                case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - exit.ordinal;
+                case EVENT, DIRECT, INDIRECT, DROPPED -> exit.uncounted = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import dev.kagami.cpu.x86.decode.Instruction;
+
+/** Emits branches, the stack's instructions and the rest that is translated in ways of its own. */
+final class BranchCode {
+    private final BlockCode block;
+    private final Assembler asm;
+    private final Instruction in;
+    private final MemoryCode memory;
+
+    BranchCode(BlockCode block, MemoryCode memory) {
+        this.block = block;
+        this.memory = memory;
+        asm = block.asm;
+        in = block.in;
+    }
+
+    /** Emits the current instruction, of the primary opcode map. */
+    Outcome primary() {
+        int opcode = in.opcode;
+        if (opcode >= 0x70 && opcode <= 0x7F) {
+            return conditional();
+        }
+        if (opcode >= 0x50 && opcode <= 0x5F) {
+            return in.operandPrefix ? Outcome.REFUSED : pushOrPop(opcode);
+        }
+        return switch (opcode) {
+            case 0x68, 0x6A -> {
+                if (in.operandPrefix) {
+                    yield Outcome.REFUSED;
+                }
+                pushAddress();
+                memory.check(8, true);
+                storeConstant(in.immediate);
+                asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
+                yield Outcome.GOES_ON;
+            }
+            case 0x8D -> lea();
+            case 0x90 -> in.rexB() == 0 ? Outcome.GOES_ON : Outcome.REFUSED;
+            case 0xC9 -> in.operandPrefix ? Outcome.REFUSED : leaveFrame();
+            case 0xE8 -> {
+                callStore();
+                block.direct(block.next() + in.immediate);
+                yield Outcome.ENDED;
+            }
+            case 0xE9, 0xEB -> {
+                block.direct(block.next() + in.immediate);
+                yield Outcome.ENDED;
+            }
+            case 0xE3 -> {
+                asm.move(Assembler.RCX, Registers.HOST[Registers.GUEST_RCX]);
+                int zero = asm.jumpIfRcxZero();
+                int notTaken = asm.jump();
+                asm.landShort(zero);
+                block.direct(block.next() + in.immediate);
+                asm.land(notTaken);
+                block.direct(block.next());
+                yield Outcome.ENDED;
+            }
+            case 0xC2, 0xC3 -> {
+                asm.lea(Registers.ADDRESS, Registers.STACK, Assembler.NONE, 0, 0);
+                memory.check(8, false);
+                asm.load(Registers.ADDRESS, Registers.POINTER, 0);
+                int release = opcode == 0xC2 ? (int) in.immediate & 0xFFFF : 0;
+                asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, 8 + release);
+                block.indirect(8 + release);
+                yield Outcome.ENDED;
+            }
+            case 0xFF -> indirectBranch();
+            default -> Outcome.REFUSED;
+        };
+    }
+
+    private Outcome lea() {
+        if (!in.isMemory() || in.operandSize == 2) {
+            return Outcome.REFUSED;
+        }
+        int segment = in.segmentOverride;
+        in.segmentOverride = Instruction.NONE;
+        memory.address();
+        in.segmentOverride = segment;
+        int to = Registers.HOST[in.reg];
+        if (to == Assembler.NONE) {
+            if (in.operandSize == 4) {
+                asm.lea32(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, 0);
+            }
+            asm.storeState(Registers.ADDRESS, StateBlock.REGISTERS + 8 * in.reg);
+        } else if (in.operandSize == 4) {
+            asm.lea32(to, Registers.ADDRESS, Assembler.NONE, 0, 0);
+        } else {
+            asm.move(to, Registers.ADDRESS);
+        }
+        return Outcome.GOES_ON;
+    }
+
+    private Outcome pushOrPop(int opcode) {
+        int register = opcode & 7 | in.rexB();
+        int host = Registers.HOST[register];
+        if (opcode < 0x58) {
+            pushAddress();
+            memory.check(8, true);
+            if (host == Assembler.NONE) {
+                asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * register);
+                host = Registers.VALUE;
+            }
+            asm.store(host, Registers.POINTER, 0);
+            asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
+        } else {
+            asm.move(Registers.ADDRESS, Registers.STACK);
+            memory.check(8, false);
+            if (register != Registers.GUEST_RSP) {
+                asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, 8);
+            }
+            if (host == Assembler.NONE) {
+                asm.load(Registers.VALUE, Registers.POINTER, 0);
+                asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * register);
+            } else {
+                asm.load(host, Registers.POINTER, 0);
+            }
+        }
+        return Outcome.GOES_ON;
+    }
+
+    private Outcome leaveFrame() {
+        int frame = Registers.HOST[Registers.GUEST_RBP];
+        asm.move(Registers.ADDRESS, frame);
+        memory.check(8, false);
+        asm.lea(Registers.STACK, frame, Assembler.NONE, 0, 8);
+        asm.load(frame, Registers.POINTER, 0);
+        return Outcome.GOES_ON;
+    }
+
+    private void pushAddress() {
+        asm.lea(Registers.ADDRESS, Registers.STACK, Assembler.NONE, 0, -8);
+    }
+
+    private void storeConstant(long value) {
+        asm.constant(Registers.VALUE, value);
+        asm.store(Registers.VALUE, Registers.POINTER, 0);
+    }
+
+    private void callStore() {
+        pushAddress();
+        memory.check(8, true);
+        storeConstant(block.next());
+        asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
+    }
+
+    private Outcome indirectBranch() {
+        boolean call = in.group() == 2;
+        if (!call && in.group() != 4 || in.operandPrefix) {
+            return Outcome.REFUSED;
+        }
+        if (in.isMemory()) {
+            memory.address();
+            memory.check(8, false);
+            asm.load(Registers.VALUE, Registers.POINTER, 0);
+        } else if (Registers.HOST[in.rm] == Assembler.NONE) {
+            asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * in.rm);
+        } else {
+            asm.move(Registers.VALUE, Registers.HOST[in.rm]);
+        }
+        if (call) {
+            // The store below needs the scratch registers.
+            asm.storeState(Registers.VALUE, StateBlock.TARGET);
+            canonical();
+            // A miss of the store must not repeat the load: two pages that share a TLB entry would evict each other
+            // forever.
+            block.begin = asm.position();
+            callStore();
+            asm.loadState(Registers.ADDRESS, StateBlock.TARGET);
+        } else {
+            asm.move(Registers.ADDRESS, Registers.VALUE);
+        }
+        block.indirect(call ? Exit.UNCHECKED : 0);
+        return Outcome.ENDED;
+    }
+
+    /** Emits the current instruction, a conditional jump. */
+    Outcome conditional() {
+        int taken = asm.jumpIf(in.opcode & 15);
+        block.direct(block.next());
+        asm.land(taken);
+        block.direct(block.next() + in.immediate);
+        return Outcome.ENDED;
+    }
+
+    /** Leaves a call to the interpreter before it pushes anything, when the address in {@link Registers#VALUE} is not canonical. */
+    private void canonical() {
+        asm.rotateRight(Registers.VALUE, Registers.VALUE, 47);
+        asm.lea(Registers.ADDRESS, Registers.VALUE, Assembler.NONE, 0, 1);
+        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.CANONICAL_MASK);
+        int ok = asm.jumpIfRcxZero();
+        block.interpret(asm.jump());
+        asm.landShort(ok);
+    }
+}

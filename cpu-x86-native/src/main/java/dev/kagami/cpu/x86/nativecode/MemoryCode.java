@@ -1,0 +1,83 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import dev.kagami.cpu.x86.decode.Instruction;
+
+/**
+ * Emits memory accesses: the guest address is computed into rcx and looked up in the TLB, which leaves the host address in
+ * rdi. All of that leaves the flags alone.
+ */
+final class MemoryCode {
+    private final BlockCode block;
+    private final Assembler asm;
+    private final Instruction in;
+
+    MemoryCode(BlockCode block) {
+        this.block = block;
+        asm = block.asm;
+        in = block.in;
+    }
+
+    /** Computes the guest address of the memory operand into {@link Registers#ADDRESS}. */
+    void address() {
+        boolean narrow = in.addressSize == 4;
+        int displacement = (int) in.displacement;
+        if (in.base == Instruction.BASE_RIP) {
+            long address = block.next() + in.displacement;
+            asm.constant(Registers.ADDRESS, narrow ? address & 0xFFFF_FFFFL : address);
+        } else if (in.base == Instruction.NONE && in.index == Instruction.NONE) {
+            asm.constant(Registers.ADDRESS, narrow ? in.displacement & 0xFFFF_FFFFL : in.displacement);
+        } else {
+            int base = in.base == Instruction.NONE ? Assembler.NONE : Registers.HOST[in.base];
+            if (in.base != Instruction.NONE && base == Assembler.NONE) {
+                asm.loadState(Registers.ADDRESS, StateBlock.REGISTERS + 8 * in.base);
+                base = Registers.ADDRESS;
+            }
+            int index = in.index == Instruction.NONE ? Assembler.NONE : Registers.HOST[in.index];
+            if (in.index != Instruction.NONE && index == Assembler.NONE) {
+                asm.loadState(Registers.POINTER, StateBlock.REGISTERS + 8 * in.index);
+                index = Registers.POINTER;
+            }
+            if (narrow) {
+                asm.lea32(Registers.ADDRESS, base, index, in.scale, displacement);
+            } else {
+                asm.lea(Registers.ADDRESS, base, index, in.scale, displacement);
+            }
+        }
+        if (in.segmentOverride >= Instruction.FS) {
+            asm.loadState(Registers.POINTER, StateBlock.BASES + 8 * (in.segmentOverride - Instruction.FS));
+            asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
+        }
+    }
+
+    /** Leaves an instruction whose operand is not aligned to the interpreter, which raises the exception. */
+    void aligned() {
+        asm.move(Registers.VALUE, Registers.ADDRESS);
+        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.ALIGNMENT_MASK);
+        int ok = asm.jumpIfRcxZero();
+        block.interpret(asm.jump());
+        asm.landShort(ok);
+        asm.move(Registers.ADDRESS, Registers.VALUE);
+    }
+
+    /**
+     * Looks {@link Registers#ADDRESS} up in the TLB and leaves the host address in {@link #Registers.POINTER}.
+     *
+     * @param size bytes accessed
+     * @param write whether they are written
+     */
+    void check(int size, boolean write) {
+        // Whoever handles a miss needs the address.
+        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
+        asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.TLB_INDEX_MASK);
+        asm.loadState(Registers.VALUE, StateBlock.TLB);
+        asm.lea(Registers.POINTER, Registers.VALUE, Registers.POINTER, 3, 0);
+        asm.load(Registers.VALUE, Registers.POINTER, write ? SoftTlb.WRITES : 0);
+        asm.load(Registers.POINTER, Registers.POINTER, SoftTlb.HOST);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.VALUE, 0, size - 1);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 1 - size);
+        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.PAGE_MASK);
+        int hit = asm.jumpIfRcxZero();
+        block.miss(size, write, asm.jump());
+        asm.landShort(hit);
+    }
+}

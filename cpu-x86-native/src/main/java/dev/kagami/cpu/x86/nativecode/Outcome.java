@@ -1,0 +1,11 @@
+package dev.kagami.cpu.x86.nativecode;
+
+/** What has become of an instruction that was to be translated. */
+enum Outcome {
+    /** The next instruction follows. */
+    GOES_ON,
+    /** The instruction ended the block. */
+    ENDED,
+    /** The instruction is not translated. */
+    REFUSED
+}

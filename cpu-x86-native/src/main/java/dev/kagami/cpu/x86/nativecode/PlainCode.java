@@ -1,0 +1,198 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import dev.kagami.cpu.x86.decode.Instruction;
+
+/** Emits instructions of the general registers that run as they are, with registers renamed; see {@link Plain}. */
+final class PlainCode {
+    private final BlockCode block;
+    private final Assembler asm;
+    private final Instruction in;
+    private final MemoryCode memory;
+
+    PlainCode(BlockCode block, MemoryCode memory) {
+        this.block = block;
+        this.memory = memory;
+        asm = block.asm;
+        in = block.in;
+    }
+
+    /**
+     * Emits the current instruction.
+     *
+     * @param properties from {@link Plain}
+     * @return false when that isn't possible
+     */
+    boolean emit(int properties) {
+        if ((properties & Plain.NO_MODRM) != 0) {
+            for (int i = 0; i < in.length; i++) {
+                asm.emit(block.code[block.start + i]);
+            }
+            return true;
+        }
+        if ((properties & (Plain.REGISTER_IN_OPCODE | Plain.BYTE_IN_OPCODE)) != 0) {
+            return registerInOpcode((properties & Plain.BYTE_IN_OPCODE) != 0);
+        }
+        boolean inMemory = in.isMemory();
+        if (inMemory) {
+            memory.address();
+            memory.check(Plain.operandBytes(in, properties), (properties & Plain.WRITES) != 0);
+        }
+        boolean highRegister = (properties & Plain.REGISTER_BYTE) != 0 && !in.rex && in.reg >= 4;
+        boolean highOperand = (properties & Plain.OPERAND_BYTE) != 0 && !inMemory && !in.rex && in.rm >= 4;
+        if (highRegister && in.reg == Registers.HIGH_RCX || highOperand && in.rm == Registers.HIGH_RCX) {
+            return false;
+        }
+        int register = in.reg;
+        boolean registerInState = false;
+        if ((properties & Plain.REGISTER) != 0) {
+            register = byteRegister(in.reg, highRegister);
+            registerInState = register == Assembler.NONE;
+            if (registerInState) {
+                asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * in.reg);
+                register = Registers.VALUE;
+            }
+        }
+        int operand = Registers.POINTER;
+        boolean operandInState = false;
+        if (!inMemory) {
+            operand = byteRegister(in.rm, highOperand);
+            operandInState = operand == Assembler.NONE;
+            if (operandInState) {
+                if (registerInState && in.rm == in.reg) {
+                    operand = Registers.VALUE;
+                } else {
+                    asm.loadState(Registers.POINTER, StateBlock.REGISTERS + 8 * in.rm);
+                    operand = Registers.POINTER;
+                }
+            }
+        }
+        if ((properties & Plain.COUNT_IN_CL) != 0) {
+            asm.move(Assembler.RCX, Registers.HOST[Registers.GUEST_RCX]);
+        }
+        if ((properties & Plain.DIVIDES) != 0) {
+            divide(inMemory, operand);
+            return true;
+        }
+        boolean high = highRegister || highOperand;
+        boolean bytes = (properties & (Plain.REGISTER_BYTE | Plain.OPERAND_BYTE)) != 0;
+        int rex = (in.w ? 8 : 0) | (register & 8) >> 1 | (operand & 8) >> 3;
+        if (high
+                && (rex != 0
+                        || needsRex(register, highRegister, properties & Plain.REGISTER_BYTE)
+                        || !inMemory && needsRex(operand, highOperand, properties & Plain.OPERAND_BYTE))) {
+            // ah to bh can't be named together with a register that needs REX.
+            return false;
+        }
+        block.prefixes();
+        if (rex != 0 || bytes && !high) {
+            asm.emit(0x40 | rex);
+        }
+        block.opcode();
+        if (inMemory) {
+            asm.memory(register, Registers.POINTER, Assembler.NONE, 0, 0);
+        } else {
+            asm.emit(0xC0 | (register & 7) << 3 | operand & 7);
+        }
+        block.immediateBytes();
+        if (registerInState) {
+            asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * in.reg);
+        }
+        if (operandInState && operand == Registers.POINTER) {
+            asm.storeState(Registers.POINTER, StateBlock.REGISTERS + 8 * in.rm);
+        }
+        return true;
+    }
+
+    /** {@return whether a byte register other than al to bl is meant, which needs REX} */
+    private static boolean needsRex(int register, boolean high, int byteProperty) {
+        return byteProperty != 0 && !high && register >= 4;
+    }
+
+    /** {@return the host number of a register operand, as encoded; {@link Assembler#NONE} when it is in the state block} */
+    private static int byteRegister(int guest, boolean high) {
+        if (!high) {
+            return Registers.HOST[guest];
+        }
+        // ah, dh and bh stay where they are.
+        return guest;
+    }
+
+    private boolean registerInOpcode(boolean bytes) {
+        int guest = in.opcode & 7 | in.rexB();
+        boolean high = bytes && !in.rex && guest >= 4;
+        int host = high ? guest : Registers.HOST[guest];
+        if (high && guest == Registers.HIGH_RCX) {
+            return false;
+        }
+        boolean inState = host == Assembler.NONE;
+        if (inState) {
+            asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * guest);
+            host = Registers.VALUE;
+        }
+        block.prefixes();
+        int rex = (in.w ? 8 : 0) | (host & 8) >> 3;
+        if (rex != 0 || bytes && !high) {
+            asm.emit(0x40 | rex);
+        }
+        if (in.map == Instruction.MAP_0F) {
+            asm.emit(0x0F);
+        }
+        asm.emit(in.opcode & ~7 | host & 7);
+        block.immediateBytes();
+        if (inState) {
+            asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * guest);
+        }
+        return true;
+    }
+
+    /**
+     * Divides after checking that the host won't trap. What is not surely harmless goes to the interpreter. The checks
+     * change flags, which division leaves undefined; if it doesn't come to that, they are restored.
+     */
+    private void divide(boolean inMemory, int operand) {
+        boolean wide = in.w;
+        if (inMemory) {
+            if (wide) {
+                asm.load(Registers.VALUE, Registers.POINTER, 0);
+            } else {
+                asm.load32(Registers.VALUE, Registers.POINTER, 0);
+            }
+        } else if (operand != Registers.VALUE) {
+            if (wide) {
+                asm.move(Registers.VALUE, operand);
+            } else {
+                asm.move32(Registers.VALUE, operand);
+            }
+        }
+        asm.pushFlags();
+        int first;
+        int second = -1;
+        if (in.group() == 6) {
+            // No overflow if the high half is below the divisor; that also means that the divisor isn't 0.
+            asm.compare(Assembler.RDX, Registers.VALUE, wide);
+            first = asm.jumpIf(3); // not below
+        } else {
+            // The dividend is a sign-extended rax, and the divisor neither 0 nor -1.
+            asm.signOf(Assembler.RCX, Assembler.RAX, wide);
+            asm.compare(Assembler.RCX, Assembler.RDX, wide);
+            first = asm.jumpIf(5); // not equal
+            asm.increment(Assembler.RCX, Registers.VALUE, wide);
+            asm.compareConstant(Assembler.RCX, 1, wide);
+            second = asm.jumpIf(6); // not above
+        }
+        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        if (wide) {
+            asm.emit(0x48);
+        }
+        asm.emit(0xF7);
+        asm.emit(0xC0 | (in.reg & 7) << 3 | Registers.VALUE);
+        int done = asm.jump();
+        asm.land(first);
+        if (second >= 0) {
+            asm.land(second);
+        }
+        asm.popFlags();
+        block.interpret(asm.jump());
+        asm.land(done);
+    }
+}
