@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module dev.kagami.bench {
     requires static org.jspecify;
+    requires dev.kagami.block;
     requires dev.kagami.image;
     requires info.picocli;
 

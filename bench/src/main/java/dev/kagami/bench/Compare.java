@@ -4,20 +4,19 @@ import dev.kagami.image.BootFiles;
 import dev.kagami.image.ProgressListener;
 import dev.kagami.image.TinyBoot;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
 
 /**
  * Boots the same kernel and initrd to power-off under Kagami and under QEMU's TCG, in alternation, and prints how their
@@ -27,6 +26,7 @@ import picocli.CommandLine.Option;
         name = "compare",
         description =
                 "Boots one guest to power-off under Kagami and QEMU (TCG) in alternation and compares wall times.",
+        subcommands = CompareWorkloads.class,
         mixinStandardHelpOptions = true)
 public final class Compare implements Callable<Integer> {
     private static final Pattern INSTRUCTIONS = Pattern.compile("guest instructions\\D*([\\d,._']+)");
@@ -49,17 +49,22 @@ public final class Compare implements Callable<Integer> {
     @Option(names = "--memory", description = "MiB of guest memory (default: ${DEFAULT-VALUE}).", paramLabel = "MIB")
     private int memory = 512;
 
-    @Option(names = "--kagami", description = "The kagami command (default: ${DEFAULT-VALUE}).", paramLabel = "FILE")
-    private Path kagami = Path.of("kagami");
+    @Option(
+            names = "--kagami",
+            scope = ScopeType.INHERIT,
+            description = "The kagami command (default: ${DEFAULT-VALUE}).",
+            paramLabel = "FILE")
+    Path kagami = Path.of("kagami");
 
     @Option(names = "--engine", description = "Kagami's engine (default: ${DEFAULT-VALUE}).", paramLabel = "NAME")
     private String engine = "auto";
 
     @Option(
             names = "--qemu",
+            scope = ScopeType.INHERIT,
             description = "The QEMU command; not run when it isn't there (default: ${DEFAULT-VALUE}).",
             paramLabel = "NAME")
-    private String qemu = "qemu-system-x86_64";
+    String qemu = "qemu-system-x86_64";
 
     @Option(names = "--timeout", description = "Seconds for one run (default: ${DEFAULT-VALUE}).", paramLabel = "S")
     private int timeout = 300;
@@ -87,18 +92,27 @@ public final class Compare implements Callable<Integer> {
         }
         List<Contender> contenders = new ArrayList<>();
         contenders.add(new Contender("kagami " + engine, kagamiCommand(guestKernel, guestInitrd)));
-        if (onPath(qemu)) {
+        if (Contender.onPath(qemu)) {
             contenders.add(new Contender("qemu tcg", qemuCommand(guestKernel, guestInitrd)));
         } else {
             System.err.println("compare: no " + qemu + " on PATH; Kagami runs alone");
         }
+        List<Sample> seconds = contenders.stream().map(_ -> new Sample()).toList();
+        List<Long> instructions = new ArrayList<>(Collections.nCopies(contenders.size(), 0L));
         for (int run = 1; run <= runs; run++) {
-            for (Contender contender : contenders) {
-                double seconds = contender.run(timeout);
-                System.err.printf(Locale.ROOT, "run %d: %-18s %7.2f s%n", run, contender.name, seconds);
+            for (int i = 0; i < contenders.size(); i++) {
+                Contender.Run done = contenders.get(i).run(timeout);
+                System.err.printf(
+                        Locale.ROOT,
+                        "run %d: %-18s %7.2f s%n",
+                        run,
+                        contenders.get(i).name(),
+                        done.seconds());
+                seconds.get(i).add(done.seconds());
+                instructions.set(i, instructions(done.output()));
             }
         }
-        print(contenders);
+        print(contenders, seconds, instructions);
         return 0;
     }
 
@@ -141,84 +155,34 @@ public final class Compare implements Callable<Integer> {
                 "-no-reboot");
     }
 
-    private static boolean onPath(String command) {
-        return Arrays.stream(System.getenv().getOrDefault("PATH", "").split(":"))
-                .anyMatch(directory -> Files.isExecutable(Path.of(directory).resolve(command)));
-    }
-
-    private static void print(List<Contender> contenders) {
+    private static void print(List<Contender> contenders, List<Sample> seconds, List<Long> instructions) {
         System.out.printf("| %-18s | min s | median s | max s | x of last | M insn/s |%n", "");
         System.out.println("|---|---|---|---|---|---|");
-        double reference = contenders.getLast().median();
-        for (Contender contender : contenders) {
-            double[] sorted = contender.sorted();
-            String rate = contender.instructions == 0
+        double reference = seconds.getLast().median();
+        for (int i = 0; i < contenders.size(); i++) {
+            Sample sample = seconds.get(i);
+            String rate = instructions.get(i) == 0
                     ? ""
-                    : String.format(Locale.ROOT, "%.0f", contender.instructions / contender.median() / 1e6);
+                    : String.format(Locale.ROOT, "%.0f", instructions.get(i) / sample.median() / 1e6);
             System.out.printf(
                     Locale.ROOT,
                     "| %-18s | %.2f | %.2f | %.2f | %.2f | %s |%n",
-                    contender.name,
-                    sorted[0],
-                    contender.median(),
-                    sorted[sorted.length - 1],
-                    contender.median() / reference,
+                    contenders.get(i).name(),
+                    sample.minimum(),
+                    sample.median(),
+                    sample.maximum(),
+                    sample.median() / reference,
                     rate);
         }
     }
 
-    /** One of the programs compared. */
-    private static final class Contender {
-        private final String name;
-        private final List<String> command;
-        private final List<Double> seconds = new ArrayList<>();
-        private long instructions;
-
-        Contender(String name, List<String> command) {
-            this.name = name;
-            this.command = command;
+    /** {@return how many instructions a guest ran, by the program's own account; 0 when it gives none} */
+    private static long instructions(String output) {
+        long instructions = 0;
+        Matcher matcher = INSTRUCTIONS.matcher(output);
+        while (matcher.find()) {
+            instructions = Long.parseLong(matcher.group(1).replaceAll("\\D", ""));
         }
-
-        double run(int timeout) throws IOException, InterruptedException {
-            Path output = Files.createTempFile("kagami-bench", ".log");
-            try {
-                long start = System.nanoTime();
-                Process process = new ProcessBuilder(command)
-                        .redirectInput(ProcessBuilder.Redirect.from(
-                                Path.of("/dev/null").toFile()))
-                        .redirectErrorStream(true)
-                        .redirectOutput(output.toFile())
-                        .start();
-                boolean ended = process.waitFor(timeout, TimeUnit.SECONDS);
-                double elapsed = (System.nanoTime() - start) / 1e9;
-                if (!ended) {
-                    process.destroyForcibly();
-                }
-                if (!ended || process.exitValue() != 0) {
-                    System.err.print(Files.readString(output));
-                    throw new IOException("%s %s"
-                            .formatted(
-                                    name, ended ? "ended with status " + process.exitValue() : "did not end in time"));
-                }
-                Matcher matcher = INSTRUCTIONS.matcher(Files.readString(output));
-                while (matcher.find()) {
-                    instructions = Long.parseLong(matcher.group(1).replaceAll("\\D", ""));
-                }
-                seconds.add(elapsed);
-                return elapsed;
-            } finally {
-                Files.deleteIfExists(output);
-            }
-        }
-
-        double[] sorted() {
-            return seconds.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-        }
-
-        double median() {
-            double[] sorted = sorted();
-            int middle = sorted.length / 2;
-            return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-        }
+        return instructions;
     }
 }

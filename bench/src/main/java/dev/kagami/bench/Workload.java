@@ -1,0 +1,50 @@
+package dev.kagami.bench;
+
+import java.util.Arrays;
+import java.util.Optional;
+
+/** What the guests do; {@code workloads.sh} says how. Of every value, more is better. */
+enum Workload {
+    SYSBENCH_CPU("sysbench-cpu", "sysbench cpu", "events/s"),
+    SYSBENCH_CPU_2("sysbench-cpu-2", "sysbench cpu, 2 threads", "events/s"),
+    SYSBENCH_THREADS("sysbench-threads", "sysbench threads, 2 threads", "events/s"),
+    MEMORY_1K("memory-1k", "sysbench memory, 1K blocks", "MiB/s"),
+    MEMORY_1M("memory-1m", "sysbench memory, 1M blocks", "MiB/s"),
+    COPY("copy", "copy of 4 MiB by memcpy", "copies/s"),
+    OPENSSL_SHA256("openssl-sha256", "openssl sha256", "MB/s"),
+    OPENSSL_AES("openssl-aes", "openssl aes-128-cbc", "MB/s"),
+    OPENSSL_RSA("openssl-rsa", "openssl rsa2048 sign", "signs/s"),
+    PYTHON("python", "python3 loop of 20,000", "loops/s"),
+    GZIP("gzip", "gzip -6 of 1.7 MB of digits", "runs/s"),
+    GCC("gcc", "gcc -O2 of a small file", "runs/s"),
+    FORK("fork", "fork and exec of /bin/true, 200 times", "runs/s");
+
+    private final String id;
+    private final String title;
+    private final String unit;
+
+    Workload(String id, String title, String unit) {
+        this.id = id;
+        this.title = title;
+        this.unit = unit;
+    }
+
+    /** {@return the name in the script and on the command line} */
+    String id() {
+        return id;
+    }
+
+    /** {@return what tables call it} */
+    String title() {
+        return title;
+    }
+
+    /** {@return what its values count} */
+    String unit() {
+        return unit;
+    }
+
+    static Optional<Workload> of(String id) {
+        return Arrays.stream(values()).filter(w -> w.id.equals(id)).findFirst();
+    }
+}
