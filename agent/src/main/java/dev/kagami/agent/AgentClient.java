@@ -1,0 +1,143 @@
+package dev.kagami.agent;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ByteChannel;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** Starts commands in a guest. Thread-safe; any number of commands may run at a time. */
+public final class AgentClient {
+    /** A guest that boots has better things to do than to refuse connections. */
+    private static final long FIRST_PAUSE_MILLIS = 10;
+
+    private static final long LONGEST_PAUSE_MILLIS = 100;
+
+    /** An agent that is there answers within this, on the busiest host; if not, another connection is tried. */
+    private static final Duration ANSWER = Duration.ofSeconds(10);
+
+    private final AgentTransport transport;
+    private final AgentToken token;
+
+    /**
+     * Makes a client.
+     *
+     * @param transport who makes connections
+     * @param token what the agent expects
+     */
+    public AgentClient(AgentTransport transport, AgentToken token) {
+        this.transport = transport;
+        this.token = token;
+    }
+
+    /**
+     * Starts a command as soon as the agent is there.
+     *
+     * @param command what to run
+     * @param patience how long to wait for the agent
+     * @return the running command
+     * @throws AgentException when it can't be started
+     * @throws InterruptedException when the calling thread is interrupted
+     */
+    public GuestProcess start(GuestCommand command, Duration patience) throws AgentException, InterruptedException {
+        byte[] script = command.script().getBytes(StandardCharsets.UTF_8);
+        if (script.length > Protocol.MAX_SCRIPT) {
+            throw new AgentException(
+                    AgentException.Reason.TOO_LONG,
+                    "a command of %d bytes is longer than the %d that Linux allows"
+                            .formatted(script.length, Protocol.MAX_SCRIPT));
+        }
+        ByteChannel channel = connect(patience);
+        try {
+            GuestProcess process = new GuestProcess(channel, command);
+            process.begin(script);
+            return process;
+        } catch (IOException e) {
+            close(channel);
+            throw new AgentException(
+                    AgentException.Reason.UNREACHABLE, "the guest's agent broke off: " + e.getMessage());
+        }
+    }
+
+    /** Connects and introduces itself. */
+    private ByteChannel connect(Duration patience) throws AgentException, InterruptedException {
+        long start = System.nanoTime();
+        long pause = FIRST_PAUSE_MILLIS;
+        String problem = "it didn't answer";
+        while (true) {
+            Duration left = patience.minusNanos(System.nanoTime() - start);
+            if (!left.isPositive()) {
+                throw new AgentException(
+                        AgentException.Reason.UNREACHABLE,
+                        "the guest's agent was not there within %d s: %s".formatted(patience.toSeconds(), problem));
+            }
+            Duration part = left.compareTo(ANSWER) < 0 ? left : ANSWER;
+            try {
+                ByteChannel channel = transport.connect(part);
+                if (greet(channel, part)) {
+                    return channel;
+                }
+                problem = "it accepts a connection and says nothing";
+            } catch (IOException e) {
+                problem = String.valueOf(e.getMessage());
+            }
+            Thread.sleep(pause);
+            pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
+        }
+    }
+
+    /** {@return whether the agent said hello; if not, the channel is closed} */
+    private boolean greet(ByteChannel channel, Duration patience) throws IOException, AgentException {
+        CountDownLatch answered = new CountDownLatch(1);
+        // Nothing else ends a read of a channel.
+        Thread watch = Thread.ofVirtual().name("kagami-agent-hello").start(() -> {
+            try {
+                if (!answered.await(patience.toNanos(), TimeUnit.NANOSECONDS)) {
+                    close(channel);
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        boolean greeted = false;
+        try {
+            ByteBuffer secret = ByteBuffer.wrap(token.bytes());
+            while (secret.hasRemaining()) {
+                channel.write(secret);
+            }
+            FrameReader frames = new FrameReader(channel);
+            greeted = frames.next();
+            if (greeted) {
+                int version = frames.type() == Protocol.HELLO && frames.left() == Integer.BYTES ? frames.readInt() : 0;
+                if (version != Protocol.VERSION) {
+                    greeted = false;
+                    throw new AgentException(
+                            AgentException.Reason.VERSION,
+                            "the guest's agent has version %d of the protocol, not %d"
+                                    .formatted(version, Protocol.VERSION));
+                }
+            } else if (answered.getCount() > 0 && channel.isOpen()) {
+                throw new AgentException(
+                        AgentException.Reason.REFUSED, "the guest's agent doesn't take this machine's token");
+            }
+        } finally {
+            answered.countDown();
+            watch.interrupt();
+            if (!greeted) {
+                close(channel);
+            }
+        }
+        return greeted;
+    }
+
+    static void close(ByteChannel channel) {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            // What is closed in vain is gone already.
+            System.getLogger(AgentClient.class.getName()).log(System.Logger.Level.DEBUG, "closing a connection", e);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+package dev.kagami.agent;
+
+/**
+ * What host and guest say to each other. One connection is one command:
+ *
+ * <pre>
+ *   host:  the token, 64 bytes
+ *   guest: HELLO version         or hangs up, when that is not its token
+ *   host:  SCRIPT bytes          what /bin/sh -c shall run
+ *   host:  STDIN bytes ...       an empty one is the end; or SIGNAL number, at any time
+ *   guest: STDOUT bytes, STDERR bytes ...
+ *   guest: EXIT status           as wait(2) tells it; then hangs up
+ * </pre>
+ *
+ * <p>Everything after the token is a frame: type and size, 32 bits each, and size bytes; numbers are little-endian. SIGNAL
+ * has the number in place of the size, and no bytes. A host that hangs up earlier has the command killed.
+ */
+final class Protocol {
+    /** The agent's vsock port; binding one below 1024 takes a privileged process. */
+    static final int PORT = 1013;
+
+    static final int VERSION = 1;
+
+    /** Hexadecimal digits. */
+    static final int TOKEN_SIZE = 64;
+
+    static final int HEADER_SIZE = 8;
+
+    /** Less than MAX_ARG_STRLEN, which is how long an argument of a process can be in Linux. */
+    static final int MAX_SCRIPT = 131_000;
+
+    // From the host.
+    static final int SCRIPT = 1;
+    static final int STDIN = 2;
+    static final int SIGNAL = 3;
+
+    // From the guest.
+    static final int HELLO = 16;
+    static final int STDOUT = 17;
+    static final int STDERR = 18;
+    static final int EXIT = 19;
+
+    private Protocol() {}
+}
