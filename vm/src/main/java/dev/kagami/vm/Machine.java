@@ -1,12 +1,5 @@
 package dev.kagami.vm;
 
-import dev.kagami.block.BlockDevice;
-import dev.kagami.block.BlockException;
-import dev.kagami.block.BlockImage;
-import dev.kagami.block.DiskImages;
-import dev.kagami.block.OpenOptions;
-import dev.kagami.block.Overlay;
-import dev.kagami.block.iso.IsoImage;
 import dev.kagami.boot.BootException;
 import dev.kagami.boot.BootLoader;
 import dev.kagami.boot.BootModule;
@@ -23,27 +16,15 @@ import dev.kagami.cpu.Vcpu;
 import dev.kagami.image.DiskBoot;
 import dev.kagami.image.ImageException;
 import dev.kagami.memory.GuestMemory;
-import dev.kagami.net.EthernetLink;
-import dev.kagami.net.MacAddress;
-import dev.kagami.net.nat.Nat;
-import dev.kagami.net.nat.NatConfig;
-import dev.kagami.net.nat.PortForward;
 import dev.kagami.platform.MachineEvent;
 import dev.kagami.platform.PcConfig;
 import dev.kagami.platform.PcMachine;
 import dev.kagami.virtio.VirtioDevice;
-import dev.kagami.virtio.disk.DiskConfig;
-import dev.kagami.virtio.disk.DiskDevice;
-import dev.kagami.virtio.entropy.EntropyConfig;
-import dev.kagami.virtio.entropy.EntropyDevice;
-import dev.kagami.virtio.network.NetworkConfig;
-import dev.kagami.virtio.network.NetworkDevice;
 import dev.kagami.virtio.transport.VirtioPci;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
-import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -63,20 +44,19 @@ final class Machine implements AutoCloseable {
     private final TimerThread timers;
     private final PcMachine pc;
     private final Processors processors;
-    /** What the devices use of the host, to be closed after them. */
-    private final List<AutoCloseable> backends;
+    private final Devices devices;
 
-    private final List<BlockDevice> disks = new ArrayList<>();
-
-    private Machine(VirtualMachineConfig config, Engine engine) {
+    private Machine(VirtualMachineConfig config, Engine engine, Devices devices) {
+        this.devices = devices;
         memory = allocate(config.memory());
         timers = new TimerThread();
         PcMachine machine = null;
         Processors cpus = null;
-        backends = new ArrayList<>();
         try {
             machine = new PcMachine(pcConfig(config), memory, timers, this::happened);
-            addDevices(config, machine);
+            for (VirtioDevice device : devices.all()) {
+                machine.pci().add(new VirtioPci(device, memory, machine::sendMessage).function());
+            }
             cpus = engine.createProcessors(
                     new ProcessorConfig(config.cpus(), instructionTrace(config.trace())),
                     memory,
@@ -86,7 +66,7 @@ final class Machine implements AutoCloseable {
             Vcpu boot = cpus.vcpus().getFirst();
             boot.setState(load(config, machine).initialState(boot.state()));
         } catch (Throwable e) {
-            free(cpus, machine, timers, backends, memory);
+            free(cpus, machine, timers, memory);
             throw e;
         }
         pc = machine;
@@ -98,11 +78,12 @@ final class Machine implements AutoCloseable {
      *
      * @param config what it is
      * @param engine who makes its processors
+     * @param devices its devices, opened; they stay the caller's to close
      * @return the machine, ready to run
      * @throws KagamiException when the kernel can't be loaded, or the host has no room
      */
-    static Machine powerOn(VirtualMachineConfig config, Engine engine) {
-        return new Machine(config, engine);
+    static Machine powerOn(VirtualMachineConfig config, Engine engine, Devices devices) {
+        return new Machine(config, engine, devices);
     }
 
     private static GuestMemory allocate(MemorySize size) {
@@ -122,82 +103,6 @@ final class Machine implements AutoCloseable {
         return config.debugExitPort().isPresent()
                 ? pc.withDebugExit(config.debugExitPort().getAsInt())
                 : pc;
-    }
-
-    /** Plugs in what every machine has and what the description asks for. */
-    private void addDevices(VirtualMachineConfig config, PcMachine machine) {
-        addDevice(machine, new EntropyDevice(EntropyConfig.host()));
-        for (Disk disk : config.disks()) {
-            BlockDevice device = open(disk);
-            backends.add(device);
-            disks.add(device);
-            addDevice(machine, new DiskDevice(DiskConfig.of(device, "kagami-" + disks.size())));
-        }
-        CloudInit seed = config.cloudInit();
-        if (seed != null) {
-            BlockDevice device = BlockDevice.synchronous(
-                    IsoImage.of(IsoImage.CLOUD_INIT_SEED, seed.files()).toBlockImage());
-            backends.add(device);
-            addDevice(machine, new DiskDevice(DiskConfig.of(device, "kagami-seed")));
-        }
-        for (Network network : config.networks()) {
-            EthernetLink link = new EthernetLink();
-            startNat(network, link);
-            addDevice(machine, new NetworkDevice(NetworkConfig.of(link.first(), MacAddress.random())));
-        }
-    }
-
-    private void addDevice(PcMachine machine, VirtioDevice device) {
-        machine.pci().add(new VirtioPci(device, memory, machine::sendMessage).function());
-    }
-
-    private void startNat(Network network, EthernetLink link) {
-        try {
-            Nat nat = Nat.start(NatConfig.defaults(), link.second());
-            backends.add(nat);
-            for (Network.Forward forward : network.forwards()) {
-                PortForward.Protocol protocol = switch (forward.protocol()) {
-                    case TCP -> PortForward.Protocol.TCP;
-                    case UDP -> PortForward.Protocol.UDP;
-                };
-                try {
-                    nat.forward(
-                            protocol,
-                            forward.local(),
-                            new InetSocketAddress(nat.config().firstGuest(), forward.guestPort()));
-                } catch (IOException e) {
-                    throw new KagamiException(
-                            ErrorCode.NETWORK_UNUSABLE,
-                            "cannot forward %s to port %d of the guest: %s"
-                                    .formatted(forward.local(), forward.guestPort(), e.getMessage()),
-                            "choose a port of the host that nothing listens on",
-                            e);
-                }
-            }
-        } catch (IOException e) {
-            throw new KagamiException(
-                    ErrorCode.NETWORK_UNUSABLE,
-                    "cannot start the network: " + e.getMessage(),
-                    "check the host's limit of open files",
-                    e);
-        }
-    }
-
-    private static BlockDevice open(Disk disk) {
-        try {
-            return BlockDevice.synchronous(
-                    switch (disk.mode()) {
-                        case READ_WRITE -> DiskImages.open(disk.image(), OpenOptions.readWrite());
-                        case READ_ONLY -> DiskImages.open(disk.image(), OpenOptions.readOnly());
-                        case TEMPORARY ->
-                            Overlay.temporary(
-                                    disk.image(),
-                                    OpenOptions.readOnly(),
-                                    Path.of(System.getProperty("java.io.tmpdir")));
-                    });
-        } catch (BlockException e) {
-            throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
-        }
     }
 
     private static @Nullable PrintStream instructionTrace(Trace trace) {
@@ -223,11 +128,10 @@ final class Machine implements AutoCloseable {
 
     /** Loads what the first disk's own boot loader would; looked up at every start, as the guest may have changed it. */
     private LoadedKernel loadFromDisk(VirtualMachineConfig config, PcMachine machine) {
-        BlockImage disk = disks.getFirst().image();
         Path directory = null;
         try {
             directory = Files.createTempDirectory("kagami-boot");
-            DiskBoot.Extracted found = DiskBoot.locate(disk).extract(directory);
+            DiskBoot.Extracted found = DiskBoot.locate(devices.bootDisk()).extract(directory);
             String commandLine = (found.commandLine() + " " + config.diskCommandLine()).strip();
             return load(new LinuxBoot(found.kernel(), found.initrd().orElse(null), commandLine), machine);
         } catch (ImageException e) {
@@ -377,30 +281,14 @@ final class Machine implements AutoCloseable {
     /** Writes out what the guest has printed and frees everything. */
     @Override
     public void close() {
-        free(processors, pc, timers, backends, memory);
-    }
-
-    private static void closeQuietly(AutoCloseable backend) {
-        try {
-            backend.close();
-        } catch (Exception e) {
-            // The machine has ended; what could not be closed must not keep the rest from being freed.
-            System.getLogger(Machine.class.getName()).log(System.Logger.Level.WARNING, "closing " + backend, e);
-        }
+        free(processors, pc, timers, memory);
     }
 
     private static void free(
-            @Nullable Processors processors,
-            @Nullable PcMachine pc,
-            TimerThread timers,
-            List<AutoCloseable> backends,
-            GuestMemory memory) {
+            @Nullable Processors processors, @Nullable PcMachine pc, TimerThread timers, GuestMemory memory) {
         // Devices' timers use the memory, so it goes last.
         if (pc != null) {
             pc.close();
-        }
-        for (AutoCloseable backend : backends) {
-            closeQuietly(backend);
         }
         timers.close();
         if (processors != null) {

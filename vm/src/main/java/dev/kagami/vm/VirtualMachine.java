@@ -1,5 +1,6 @@
 package dev.kagami.vm;
 
+import dev.kagami.virtio.socket.SocketDevice;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -27,6 +28,7 @@ public final class VirtualMachine implements AutoCloseable {
 
     private final VirtualMachineConfig config;
     private final Engines.Choice engine;
+    private final Devices devices;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private State state = State.CREATED;
@@ -45,6 +47,7 @@ public final class VirtualMachine implements AutoCloseable {
         }
         this.config = config;
         this.engine = engines.choose(config.engine());
+        this.devices = new Devices(config);
     }
 
     /**
@@ -120,8 +123,10 @@ public final class VirtualMachine implements AutoCloseable {
             SerialInput input = new SerialInput(config.serial().input());
             Machine first;
             try {
-                first = Machine.powerOn(config, engine.engine());
+                devices.open();
+                first = Machine.powerOn(config, engine.engine(), devices);
             } catch (Throwable e) {
+                devices.close();
                 ended(new Outcome.Stopped());
                 throw e;
             }
@@ -159,7 +164,7 @@ public final class VirtualMachine implements AutoCloseable {
                 if (!again) {
                     break;
                 }
-                current = Machine.powerOn(config, engine.engine());
+                current = Machine.powerOn(config, engine.engine(), devices);
                 lock.lock();
                 try {
                     resets++;
@@ -178,6 +183,7 @@ public final class VirtualMachine implements AutoCloseable {
             result = new Outcome.Crashed(Outcome.Reason.ENGINE_ERROR, Machine.describe(e));
         }
         input.close();
+        devices.close();
         lock.lock();
         try {
             machine = null;
@@ -250,6 +256,20 @@ public final class VirtualMachine implements AutoCloseable {
         }
     }
 
+    /**
+     * Gets the host's end of the machine's vsock device.
+     *
+     * @return it, at any time: a program may listen before the machine is started
+     * @throws IllegalStateException when the machine has no such device
+     */
+    public VsockEndpoint vsock() {
+        SocketDevice device = devices.sockets();
+        if (device == null) {
+            throw new IllegalStateException("the machine has no vsock device; describe one: c.vsock(v -> {})");
+        }
+        return new VsockEndpoint(device);
+    }
+
     /** {@return the counters so far; those of a running machine may lag by a few blocks of code} */
     public VirtualMachineStats stats() {
         return stats(true);
@@ -273,6 +293,7 @@ public final class VirtualMachine implements AutoCloseable {
         try {
             if (state == State.CREATED) {
                 startNanos = System.nanoTime();
+                devices.close();
                 ended(new Outcome.Stopped());
                 return;
             }

@@ -2,6 +2,7 @@ package dev.kagami.vm;
 
 import dev.kagami.memory.GuestMemory;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param disks the disks, in the order in which the guest finds them
  * @param cloudInit what cloud-init in the guest is told, on a CD behind the disks; null for no seed
  * @param networks the network cards
+ * @param vsock sockets between host and guest, or null for none
  * @param serial what COM1 is connected to
  * @param debugExitPort the port whose writes end the machine with {@link Outcome.DebugExit}; empty for none
  * @param testDevice whether the machine has the small device of bare-metal test kernels: latches at ports 0xE0 and
@@ -38,6 +40,7 @@ public record VirtualMachineConfig(
         List<Disk> disks,
         @Nullable CloudInit cloudInit,
         List<Network> networks,
+        @Nullable Vsock vsock,
         SerialConsole serial,
         OptionalInt debugExitPort,
         boolean testDevice,
@@ -129,6 +132,9 @@ public record VirtualMachineConfig(
                     "%d disks and %d network cards are too many".formatted(disks.size(), networks.size()),
                     "give at most %d of both together".formatted(MAX_DEVICES)));
         }
+        if (vsock != null) {
+            checkVsock(problems, vsock);
+        }
         if (debugExitPort.isPresent()
                 && (debugExitPort.getAsInt() < 0 || debugExitPort.getAsInt() > MAX_DEBUG_EXIT_PORT)) {
             problems.add(new Problem(
@@ -138,6 +144,36 @@ public record VirtualMachineConfig(
                     "give a port from 0 to 0xfffc; 0xf4 is usual"));
         }
         return List.copyOf(problems);
+    }
+
+    private static void checkVsock(List<Problem> problems, Vsock vsock) {
+        if (vsock.guestCid() < Vsock.FIRST_CID || vsock.guestCid() > Vsock.LAST_CID) {
+            problems.add(new Problem(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "vsock.guestCid",
+                    "a guest can't have the context id %d".formatted(vsock.guestCid()),
+                    "give a number from %d to %d".formatted(Vsock.FIRST_CID, Vsock.LAST_CID)));
+        }
+        if (vsock.bridge() != null) {
+            checkNewSocket(problems, "vsock.bridge", vsock.bridge());
+        }
+    }
+
+    /** Checks the path of a Unix socket that is to be made. */
+    private static void checkNewSocket(List<Problem> problems, String path, Path socket) {
+        if (Files.exists(socket, LinkOption.NOFOLLOW_LINKS)) {
+            problems.add(new Problem(
+                    ErrorCode.SOCKET_UNUSABLE,
+                    path,
+                    "socket %s: there is a file of that name".formatted(socket),
+                    "remove it if no machine uses it any more, or choose another name"));
+        } else if (!Files.isDirectory(socket.toAbsolutePath().getParent())) {
+            problems.add(new Problem(
+                    ErrorCode.SOCKET_UNUSABLE,
+                    path,
+                    "socket %s: no such directory".formatted(socket),
+                    "make the directory first"));
+        }
     }
 
     private static void checkFile(List<Problem> problems, String path, String what, Path file) {
@@ -165,6 +201,7 @@ public record VirtualMachineConfig(
         private final List<Disk> disks = new ArrayList<>();
         private @Nullable CloudInit cloudInit;
         private final List<Network> networks = new ArrayList<>();
+        private @Nullable Vsock vsock;
         private SerialConsole serial = new SerialConsole.Builder().build();
         private OptionalInt debugExitPort = OptionalInt.empty();
         private boolean testDevice;
@@ -286,6 +323,19 @@ public record VirtualMachineConfig(
         }
 
         /**
+         * Adds sockets between host and guest; by default there are none.
+         *
+         * @param description fills the builder
+         * @return this
+         */
+        public Builder vsock(Consumer<Vsock.Builder> description) {
+            Vsock.Builder builder = new Vsock.Builder();
+            description.accept(builder);
+            vsock = builder.build();
+            return this;
+        }
+
+        /**
          * Connects the first serial port.
          *
          * @param description fills the builder
@@ -352,6 +402,7 @@ public record VirtualMachineConfig(
                     disks,
                     cloudInit,
                     networks,
+                    vsock,
                     serial,
                     debugExitPort,
                     testDevice,

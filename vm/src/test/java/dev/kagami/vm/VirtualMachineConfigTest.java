@@ -2,12 +2,14 @@ package dev.kagami.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.kagami.cpu.ExitReason;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -60,5 +62,27 @@ final class VirtualMachineConfigTest {
             assertThat(problem.code()).isEqualTo(ErrorCode.FILE_UNREADABLE);
             assertThat(problem.message()).contains("/no/such/kernel").contains("no such file");
         });
+    }
+
+    private List<Problem> problemsOf(Consumer<VirtualMachineConfig.Builder> description) throws IOException {
+        Path kernel = Files.write(directory.resolve("kernel"), new byte[] {1});
+        return VirtualMachineConfig.of(c -> {
+                    c.linux(l -> l.kernel(kernel));
+                    description.accept(c);
+                })
+                .validate(engines);
+    }
+
+    @Test
+    void refusesAVsockWithAReservedContextIdOrAPathThatIsTaken() throws IOException {
+        Path taken = Files.createFile(directory.resolve("taken"));
+        assertThat(problemsOf(c -> c.vsock(v -> v.guestCid(2).bridge(taken))))
+                .extracting(Problem::path, Problem::code)
+                .containsExactly(
+                        tuple("vsock.guestCid", ErrorCode.INVALID_CONFIGURATION),
+                        tuple("vsock.bridge", ErrorCode.SOCKET_UNUSABLE));
+        assertThat(problemsOf(c -> c.vsock(v -> v.bridge(directory.resolve("none/socket")))))
+                .singleElement()
+                .satisfies(problem -> assertThat(problem.message()).contains("no such directory"));
     }
 }

@@ -8,6 +8,7 @@ import dev.kagami.virtio.VirtioDevice;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -73,6 +74,11 @@ public final class SocketDevice implements VirtioDevice {
             throw new IllegalStateException("somebody listens on port " + Integer.toUnsignedString(port));
         }
         return server;
+    }
+
+    /** Closes every listener. */
+    public void close() {
+        List.copyOf(servers.values()).forEach(GuestSocketServer::close);
     }
 
     void forget(GuestSocketServer server) {

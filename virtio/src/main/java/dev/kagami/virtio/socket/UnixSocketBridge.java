@@ -8,11 +8,14 @@ import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
+import java.nio.channels.NetworkChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -45,19 +48,33 @@ public final class UnixSocketBridge implements AutoCloseable {
      *
      * @param device the guest's sockets
      * @param path where the Unix socket will be; there must be no file yet
-     * @throws UncheckedIOException when the socket can't be made
+     * @throws UncheckedIOException when the socket can't be made; the message names it and the reason
      */
     public UnixSocketBridge(SocketDevice device, Path path) {
         this.device = device;
         this.path = path;
         try {
             server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-            server.bind(UnixDomainSocketAddress.of(path));
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot listen on the Unix socket " + path, e);
+            throw refused(e);
+        }
+        try {
+            server.bind(UnixDomainSocketAddress.of(path));
+            PosixFileAttributeView access = Files.getFileAttributeView(path, PosixFileAttributeView.class);
+            if (access != null) {
+                // The guest's sockets are its owner's, as the guest is.
+                access.setPermissions(PosixFilePermissions.fromString("rw-------"));
+            }
+        } catch (IOException e) {
+            closeQuietly(server);
+            throw refused(e);
         }
         device.setFallback(this::fromGuest);
         Thread.ofVirtual().name("kagami-vsock-accept").start(this::acceptAll);
+    }
+
+    private UncheckedIOException refused(IOException e) {
+        return new UncheckedIOException("cannot listen on the Unix socket %s: %s".formatted(path, e.getMessage()), e);
     }
 
     private void acceptAll() {
@@ -168,7 +185,7 @@ public final class UnixSocketBridge implements AutoCloseable {
         }
     }
 
-    private void closeQuietly(SocketChannel channel) {
+    private void closeQuietly(NetworkChannel channel) {
         open.remove(channel);
         try {
             channel.close();

@@ -1,0 +1,204 @@
+package dev.kagami.vm;
+
+import dev.kagami.block.BlockDevice;
+import dev.kagami.block.BlockException;
+import dev.kagami.block.BlockImage;
+import dev.kagami.block.DiskImages;
+import dev.kagami.block.OpenOptions;
+import dev.kagami.block.Overlay;
+import dev.kagami.block.iso.IsoImage;
+import dev.kagami.net.EthernetLink;
+import dev.kagami.net.MacAddress;
+import dev.kagami.net.nat.Nat;
+import dev.kagami.net.nat.NatConfig;
+import dev.kagami.net.nat.PortForward;
+import dev.kagami.virtio.VirtioDevice;
+import dev.kagami.virtio.disk.DiskConfig;
+import dev.kagami.virtio.disk.DiskDevice;
+import dev.kagami.virtio.entropy.EntropyConfig;
+import dev.kagami.virtio.entropy.EntropyDevice;
+import dev.kagami.virtio.network.NetworkConfig;
+import dev.kagami.virtio.network.NetworkDevice;
+import dev.kagami.virtio.socket.SocketConfig;
+import dev.kagami.virtio.socket.SocketDevice;
+import dev.kagami.virtio.socket.UnixSocketBridge;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The devices of one virtual machine, with what they use of the host. They live as long as it does: a reset takes the guest's
+ * drivers away from them and nothing else, so a temporary disk keeps its contents and a forward its port.
+ *
+ * <p>Made and closed by one thread, except what says otherwise.
+ */
+final class Devices implements AutoCloseable {
+    private final VirtualMachineConfig config;
+    private final @Nullable SocketDevice sockets;
+    private final List<VirtioDevice> devices = new ArrayList<>();
+    private final List<BlockDevice> disks = new ArrayList<>();
+    /** What the devices use of the host, to be closed in the reverse order. */
+    private final List<AutoCloseable> backends = new ArrayList<>();
+
+    /**
+     * Makes what needs nothing of the host.
+     *
+     * @param config the machine's description
+     */
+    Devices(VirtualMachineConfig config) {
+        this.config = config;
+        Vsock vsock = config.vsock();
+        sockets = vsock == null ? null : new SocketDevice(new SocketConfig(vsock.guestCid()));
+    }
+
+    /**
+     * Opens what the devices use of the host.
+     *
+     * @throws KagamiException when something of it can't be had; nothing stays open
+     */
+    void open() {
+        try {
+            devices.add(new EntropyDevice(EntropyConfig.host()));
+            config.disks().forEach(this::addDisk);
+            CloudInit seed = config.cloudInit();
+            if (seed != null) {
+                addSeed(seed);
+            }
+            config.networks().forEach(this::addNetwork);
+            if (sockets != null) {
+                addSockets(sockets, Objects.requireNonNull(config.vsock()).bridge());
+            }
+        } catch (Throwable e) {
+            close();
+            throw e;
+        }
+    }
+
+    /** {@return all of them, in the order in which the guest finds them} */
+    List<VirtioDevice> all() {
+        return devices;
+    }
+
+    /** {@return the first disk, which the machine boots from when no kernel was given} */
+    BlockImage bootDisk() {
+        return disks.getFirst().image();
+    }
+
+    /** {@return the vsock device, or null when there is none; any thread may call this, at any time} */
+    @Nullable
+    SocketDevice sockets() {
+        return sockets;
+    }
+
+    private void addDisk(Disk disk) {
+        BlockDevice device = open(disk);
+        backends.add(device);
+        disks.add(device);
+        devices.add(new DiskDevice(DiskConfig.of(device, "kagami-" + disks.size())));
+    }
+
+    private void addSeed(CloudInit seed) {
+        BlockDevice device = BlockDevice.synchronous(
+                IsoImage.of(IsoImage.CLOUD_INIT_SEED, seed.files()).toBlockImage());
+        backends.add(device);
+        devices.add(new DiskDevice(DiskConfig.of(device, "kagami-seed")));
+    }
+
+    private void addNetwork(Network network) {
+        EthernetLink link = new EthernetLink();
+        startNat(network, link);
+        devices.add(new NetworkDevice(NetworkConfig.of(link.first(), MacAddress.random())));
+    }
+
+    private void startNat(Network network, EthernetLink link) {
+        try {
+            Nat nat = Nat.start(NatConfig.defaults(), link.second());
+            backends.add(nat);
+            for (Network.Forward forward : network.forwards()) {
+                PortForward.Protocol protocol = switch (forward.protocol()) {
+                    case TCP -> PortForward.Protocol.TCP;
+                    case UDP -> PortForward.Protocol.UDP;
+                };
+                try {
+                    nat.forward(
+                            protocol,
+                            forward.local(),
+                            new InetSocketAddress(nat.config().firstGuest(), forward.guestPort()));
+                } catch (IOException e) {
+                    throw new KagamiException(
+                            ErrorCode.NETWORK_UNUSABLE,
+                            "cannot forward %s to port %d of the guest: %s"
+                                    .formatted(forward.local(), forward.guestPort(), e.getMessage()),
+                            "choose a port of the host that nothing listens on",
+                            e);
+                }
+            }
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.NETWORK_UNUSABLE,
+                    "cannot start the network: " + e.getMessage(),
+                    "check the host's limit of open files",
+                    e);
+        }
+    }
+
+    private void addSockets(SocketDevice device, @Nullable Path bridge) {
+        devices.add(device);
+        if (bridge == null) {
+            return;
+        }
+        try {
+            backends.add(new UnixSocketBridge(device, bridge));
+        } catch (UncheckedIOException e) {
+            throw new KagamiException(
+                    ErrorCode.SOCKET_UNUSABLE,
+                    String.valueOf(e.getMessage()),
+                    "name a file that doesn't exist, in a directory that you may write to; such paths are short, about"
+                            + " 100 bytes",
+                    e);
+        }
+    }
+
+    private static BlockDevice open(Disk disk) {
+        try {
+            return BlockDevice.synchronous(
+                    switch (disk.mode()) {
+                        case READ_WRITE -> DiskImages.open(disk.image(), OpenOptions.readWrite());
+                        case READ_ONLY -> DiskImages.open(disk.image(), OpenOptions.readOnly());
+                        case TEMPORARY ->
+                            Overlay.temporary(
+                                    disk.image(),
+                                    OpenOptions.readOnly(),
+                                    Path.of(System.getProperty("java.io.tmpdir")));
+                    });
+        } catch (BlockException e) {
+            throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
+        }
+    }
+
+    /** Gives everything back to the host. May be called again; the machine must have ended. */
+    @Override
+    public void close() {
+        for (AutoCloseable backend : backends.reversed()) {
+            closeQuietly(backend);
+        }
+        backends.clear();
+        if (sockets != null) {
+            sockets.close();
+        }
+    }
+
+    private static void closeQuietly(AutoCloseable backend) {
+        try {
+            backend.close();
+        } catch (Exception e) {
+            // The machine has ended; what could not be closed must not keep the rest from being freed.
+            System.getLogger(Devices.class.getName()).log(System.Logger.Level.WARNING, "closing " + backend, e);
+        }
+    }
+}
