@@ -89,6 +89,10 @@ final class LocalApic {
     private long timerStart;
 
     private boolean timerRunning;
+
+    /** Time in nanoseconds for which the timer is armed. An expiry that comes before it is one of an earlier arming. */
+    private long timerDue;
+
     private long deadline;
 
     private boolean nmiPending;
@@ -700,8 +704,13 @@ final class LocalApic {
         timerStart = timers.nanoTime();
         timerRunning = registers[TIMER_INITIAL] != 0;
         if (timerRunning) {
-            timer.arm(timerStart + periodNanos());
+            arm(timerStart + periodNanos());
         }
+    }
+
+    private void arm(long due) {
+        timerDue = due;
+        timer.arm(due);
     }
 
     private void setTimerEntry(int value) {
@@ -746,11 +755,15 @@ final class LocalApic {
         if (value == 0) {
             timer.disarm();
         } else {
-            timer.arm(cpu.nanosAtTimeStamp(value));
+            arm(cpu.nanosAtTimeStamp(value));
         }
     }
 
     private synchronized void timerExpired() {
+        if (timers.nanoTime() - timerDue < 0) {
+            // The guest has set the timer anew while this waited for the lock; it comes again when that is due.
+            return;
+        }
         int entry = registers[LVT_TIMER];
         switch (entry & TIMER_MODE) {
             case TIMER_DEADLINE -> {
@@ -767,7 +780,7 @@ final class LocalApic {
                 long now = timers.nanoTime();
                 // Periods that passed while the host was busy elsewhere are lost, as they'd be merged in IRR anyway.
                 timerStart += Math.max(1, (now - timerStart) / period) * period;
-                timer.arm(timerStart + period);
+                arm(timerStart + period);
             }
             default -> {
                 if (!timerRunning) {
@@ -813,7 +826,7 @@ final class LocalApic {
             timerStart = timers.nanoTime() - (periodNanos() - remaining);
             timerRunning = remaining > 0 || (registers[LVT_TIMER] & TIMER_MODE) == TIMER_PERIODIC;
             if (timerRunning) {
-                timer.arm(timerStart + periodNanos());
+                arm(timerStart + periodNanos());
             }
         }
         cpu.signal(Cpu.EVENT_INTERRUPT);
