@@ -5,5 +5,6 @@ module dev.kagami.cpu.x86.nativecode {
     requires dev.kagami.cpu.x86;
 
     provides dev.kagami.cpu.Engine with
-            dev.kagami.cpu.x86.nativecode.NativeEngine;
+            dev.kagami.cpu.x86.nativecode.NativeEngine,
+            dev.kagami.cpu.x86.nativecode.ParanoidEngine;
 }

@@ -187,7 +187,7 @@ final class BlockCode {
             Exit exit = exits.get(stub.exit);
             switch (exit.kind) {
                 case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - exit.ordinal;
-                case EVENT, DIRECT, INDIRECT, DROPPED -> exit.uncounted = 0;
+                case EVENT, DIRECT, INDIRECT -> exit.uncounted = 0;
             }
         }
     }

@@ -30,7 +30,49 @@ final class BlockTable {
             grow();
         }
         insert(block);
+        block.known = true;
         count++;
+    }
+
+    /** Removes a block that is there, and moves those that come after it in its place. */
+    void remove(NativeBlock block) {
+        int mask = table.length - 1;
+        int hole = hash(block.linear, block.page) & mask;
+        while (table[hole] != block) {
+            hole = hole + 1 & mask;
+        }
+        for (int i = hole + 1 & mask; ; i = i + 1 & mask) {
+            NativeBlock next = table[i];
+            if (next == null) {
+                break;
+            }
+            // Whoever looks for it begins at its home, and must not meet the hole on the way.
+            int home = hash(next.linear, next.page) & mask;
+            if ((i - home & mask) >= (i - hole & mask)) {
+                table[hole] = next;
+                hole = i;
+            }
+        }
+        table[hole] = null;
+        block.known = false;
+        count--;
+    }
+
+    /** Removes all blocks without code. */
+    void removeCold() {
+        @Nullable NativeBlock[] old = table;
+        table = new NativeBlock[INITIAL];
+        count = 0;
+        for (NativeBlock block : old) {
+            if (block == null) {
+                continue;
+            }
+            if (block.entry == NativeBlock.COLD) {
+                block.known = false;
+            } else {
+                add(block);
+            }
+        }
     }
 
     private void insert(NativeBlock block) {
@@ -52,16 +94,7 @@ final class BlockTable {
         }
     }
 
-    boolean contains(NativeBlock block) {
-        return find(block.linear, block.page, block.mode) == block;
-    }
-
     int count() {
         return count;
-    }
-
-    void clear() {
-        table = new NativeBlock[INITIAL];
-        count = 0;
     }
 }

@@ -4,7 +4,7 @@ import java.util.SplittableRandom;
 
 /**
  * Forces what is rare in real life to happen often, by chance: lookups that miss, blocks that are not linked, code that is
- * forgotten, events. None of it may change what a guest sees. Belongs to the vCPU's thread.
+ * evicted, events. None of it may change what a guest sees. Belongs to the vCPU's thread.
  */
 class Disturbance {
     private static final int MAX_BLOCK = 64;
@@ -43,8 +43,8 @@ class Disturbance {
         return chance(oneIn);
     }
 
-    /** {@return whether all translated code shall be forgotten} */
-    boolean forgetsCode() {
+    /** {@return whether the oldest translated code shall be evicted} */
+    boolean evictsCode() {
         return chance(100 * oneIn);
     }
 

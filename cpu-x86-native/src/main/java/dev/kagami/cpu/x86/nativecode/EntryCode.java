@@ -2,9 +2,6 @@ package dev.kagami.cpu.x86.nativecode;
 
 /** Emits the code between Java and translated blocks. */
 final class EntryCode {
-    /** Bytes that {@link #emitDropped} takes; every block is at least that long. */
-    static final int DROPPED_LENGTH = 18;
-
     private final Assembler asm;
 
     // Where the common code to leave is, as a position in the code memory: for blocks that hold the guest's vector
@@ -78,14 +75,6 @@ final class EntryCode {
         asm.pop(Assembler.RBP);
         asm.pop(Assembler.RBX);
         asm.ret();
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
-    }
-
-    /** Emits a jump to an exit, to be written over the start of a block whose code has changed. */
-    Translator.Result emitDropped(int position, int exit, boolean vectors) {
-        asm.clear();
-        asm.storeState32(StateBlock.EXIT, exit);
-        asm.jumpTo(position, leave(vectors));
         return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
     }
 }

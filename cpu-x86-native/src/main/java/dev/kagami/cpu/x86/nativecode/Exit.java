@@ -1,5 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
+import org.jspecify.annotations.Nullable;
+
 /** A place where translated code is left, and what is to be done then. */
 final class Exit {
     /** What an exit is for. */
@@ -17,9 +19,7 @@ final class Exit {
         /** A read missed the TLB; may be resumed. */
         READ,
         /** A write missed the TLB; may be resumed. */
-        WRITE,
-        /** The block's code has changed. */
-        DROPPED
+        WRITE
     }
 
     final Kind kind;
@@ -35,6 +35,26 @@ final class Exit {
 
     /** Position in the code memory: of the jump to link, or to resume at. */
     int host;
+
+    /** {@link #number}: its code has been evicted. */
+    static final int GONE = -1;
+
+    /** Number in the {@link ExitTable}. */
+    int number = GONE;
+
+    /** The block that the jump leads to, when it is linked. */
+    @Nullable
+    NativeBlock target;
+
+    /** The neighbours in the list of exits that are linked to the same block. */
+    @Nullable
+    Exit before;
+
+    @Nullable
+    Exit after;
+
+    /** Where the jump leads when it is not linked, as a position in the code memory. */
+    int stub;
 
     /** Page of RAM that the block is in. */
     int page;

@@ -1,5 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
+import org.jspecify.annotations.Nullable;
+
 /** What is known of the code at one guest address. */
 final class NativeBlock {
     /** {@link #entry}: not translated. */
@@ -26,9 +28,24 @@ final class NativeBlock {
     /** The first instruction is one for the interpreter, so there is no host code. */
     boolean refused;
 
+    /** It is in the {@link BlockTable}. */
+    boolean known;
+
+    /** First of the exits whose jumps lead here; see {@link Exit#after}. */
+    @Nullable
+    Exit links;
+
     NativeBlock(long linear, int page, int mode) {
         this.linear = linear;
         this.page = page;
         this.mode = mode;
+    }
+
+    /** Forgets all that was found out about the code. */
+    void reset() {
+        entry = COLD;
+        refused = false;
+        needsVectors = false;
+        heat = 0;
     }
 }

@@ -6,10 +6,8 @@ import dev.kagami.cpu.Engine;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Processors;
 import dev.kagami.cpu.Timers;
-import dev.kagami.cpu.Vcpu;
 import dev.kagami.cpu.x86.interpreter.InterpreterProcessors;
 import dev.kagami.memory.GuestMemory;
-import java.util.List;
 
 /** The engine that translates guest code to host code. */
 public final class NativeEngine implements Engine {
@@ -53,38 +51,6 @@ public final class NativeEngine implements Engine {
             // A trace is of single instructions, which is the interpreter's way.
             return new InterpreterProcessors(config, memory, bus, timers);
         }
-        return new NativeProcessors(config, memory, bus, timers);
-    }
-
-    /** The CPUs with the host memory of their translators. */
-    private static final class NativeProcessors implements Processors {
-        private final InterpreterProcessors processors;
-
-        NativeProcessors(ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers) {
-            processors = new InterpreterProcessors(config, memory, bus, timers, NativeVcpu::new);
-        }
-
-        @Override
-        public List<Vcpu> vcpus() {
-            return processors.vcpus();
-        }
-
-        @Override
-        public void sendMessage(long address, int data) {
-            processors.sendMessage(address, data);
-        }
-
-        @Override
-        public void setExternalInterrupt(boolean asserted) {
-            processors.setExternalInterrupt(asserted);
-        }
-
-        @Override
-        public void close() {
-            processors.close();
-            for (Vcpu vcpu : processors.vcpus()) {
-                ((NativeVcpu) vcpu).close();
-            }
-        }
+        return new NativeProcessors(config, memory, bus, timers, index -> NativeOptions.usual(config.count()));
     }
 }

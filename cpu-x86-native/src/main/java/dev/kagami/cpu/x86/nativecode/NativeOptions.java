@@ -7,12 +7,34 @@ import org.jspecify.annotations.Nullable;
  *
  * @param hot runs of a block by the interpreter before it is translated; 1 translates everything at once
  * @param codeBytes size of the code memory, a multiple of the page size
- * @param maxBlocks blocks known, cold ones too, at which everything is forgotten
+ * @param regions into how many parts that is divided, of which one is evicted at a time
+ * @param maxBlocks blocks known, cold ones too, at which many are forgotten
  * @param disturbance what forces rare events, or null
  */
 record NativeOptions(
-        int hot, int codeBytes, int maxBlocks, @Nullable Disturbance disturbance) {
-    /** The options of the engine as users have it. */
-    static final NativeOptions USUAL =
-            new NativeOptions(Integer.getInteger("dev.kagami.native.hot", 6), 64 << 20, 1 << 20, null);
+        int hot,
+        int codeBytes,
+        int regions,
+        int maxBlocks,
+        @Nullable Disturbance disturbance) {
+    private static final int MEBIBYTE = 1 << 20;
+    private static final int REGIONS = 16;
+
+    /** Code memory of one CPU, and of all CPUs of a machine until each has the least. */
+    private static final int MOST = 64 * MEBIBYTE;
+
+    private static final int ALL = 2 * MOST;
+    private static final int LEAST = 16 * MEBIBYTE;
+
+    private static final int HOT = Integer.getInteger("dev.kagami.native.hot", 6);
+
+    /** {@return the options of the engine as users have it} */
+    static NativeOptions usual(int processors) {
+        return new NativeOptions(HOT, Math.clamp(ALL / processors, LEAST, MOST), REGIONS, 1 << 20, null);
+    }
+
+    /** {@return the options for looking for defects: little code memory, so that code is evicted soon} */
+    static NativeOptions disturbed(Disturbance disturbance) {
+        return new NativeOptions(2, 4 * MEBIBYTE, REGIONS, 1 << 16, disturbance);
+    }
 }

@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.ExitReason;
+import dev.kagami.cpu.x86.interpreter.CodeDependent;
 import dev.kagami.cpu.x86.interpreter.Cpu;
 import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import java.lang.foreign.Arena;
@@ -27,9 +28,6 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Result of {@link #left}: translated code has been left for good. */
     private static final int LEFT = -1;
 
-    /** Room that must be left in the code memory for one more block. */
-    private static final int BLOCK_BYTES = 64 << 10;
-
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final VarHandle EVENTS = INT.varHandle();
@@ -52,7 +50,7 @@ final class NativeVcpu extends TranslatingVcpu {
     private final HostMemory.CodeMemory memory;
     private final ExitTable exits = new ExitTable();
     private final Translator translator = new Translator(exits);
-    private final BlockTable blocks = new BlockTable();
+    private final TranslatedCode code;
     private final DataPage page = new DataPage();
     private final byte[] guestCode = new byte[PAGE_SIZE];
     private final MethodHandle enterPlain;
@@ -60,17 +58,6 @@ final class NativeVcpu extends TranslatingVcpu {
 
     /** Translated code that runs now, or ran last, has the guest's vector registers in the host's. */
     private boolean vectors;
-
-    private final int firstBlock;
-    private int codeEnd;
-    private final int firstExits;
-
-    /** Counts the times that all code was forgotten. */
-    private int generation;
-
-    NativeVcpu(Cpu cpu) {
-        this(cpu, NativeOptions.USUAL);
-    }
 
     NativeVcpu(Cpu cpu, NativeOptions options) {
         super(cpu);
@@ -80,31 +67,22 @@ final class NativeVcpu extends TranslatingVcpu {
         jumps = new JumpCache(arena, JUMP_CACHES);
         tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
         memory = HostMemory.mapCode(options.codeBytes());
+        code = new TranslatedCode(options, memory, exits);
         enterPlain = entry(translator.entry().emitEnter(false));
         enterVectors = entry(translator.entry().emitEnter(true));
-        codeEnd = install(translator.entry().emitLeave(codeEnd, false));
-        codeEnd = install(translator.entry().emitLeave(codeEnd, true));
-        firstBlock = codeEnd;
+        code.installFixed(translator.entry().emitLeave(code.fixedPosition(), false));
+        code.installFixed(translator.entry().emitLeave(code.fixedPosition(), true));
         state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
         state.set(LONG, StateBlock.CANONICAL_MASK, 0x1FFFEL);
         state.set(INT, StateBlock.HOST_MXCSR, JVM_MXCSR);
         state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (SoftTlb.ENTRIES - 1) << 12);
         state.set(LONG, StateBlock.PAGE_MASK, -(long) PAGE_SIZE);
         state.set(LONG, StateBlock.JUMP_INDEX_MASK, JumpCache.INDEX_MASK);
-        firstExits = exits.size();
         listen();
     }
 
-    private MethodHandle entry(Translator.Result code) {
-        MemorySegment address = MemorySegment.ofAddress(memory.executable() + codeEnd);
-        codeEnd = install(code);
-        return ENTER.bindTo(address);
-    }
-
-    /** Copies code into the code memory and returns the position behind it. */
-    private int install(Translator.Result code) {
-        MemorySegment.copy(code.host(), 0, memory.writable(), ValueLayout.JAVA_BYTE, codeEnd, code.length());
-        return codeEnd + code.length() + 15 & -16;
+    private MethodHandle entry(Translator.Result entry) {
+        return ENTER.bindTo(MemorySegment.ofAddress(code.installFixed(entry)));
     }
 
     /** Makes the CPU stop for good if it runs, and frees the code memory. */
@@ -145,8 +123,9 @@ final class NativeVcpu extends TranslatingVcpu {
         if (disturbance.forgetsJumps()) {
             jumps.clear();
         }
-        if (disturbance.forgetsCode()) {
-            forgetCode();
+        if (disturbance.evictsCode()) {
+            code.evictOldest();
+            jumps.clear();
         }
         translator.limit(disturbance.blockLength());
         return false;
@@ -194,9 +173,9 @@ final class NativeVcpu extends TranslatingVcpu {
         while (position >= 0) {
             try {
                 if (vectors) {
-                    enterVectors.invokeExact(memory.executable() + position);
+                    enterVectors.invokeExact(code.address(position));
                 } else {
-                    enterPlain.invokeExact(memory.executable() + position);
+                    enterPlain.invokeExact(code.address(position));
                 }
             } catch (RuntimeException | Error e) {
                 throw e;
@@ -255,26 +234,24 @@ final class NativeVcpu extends TranslatingVcpu {
                 interpretInstruction();
                 return LEFT;
             }
-            case EVENT, DROPPED -> {
+            case EVENT -> {
                 return LEFT;
             }
             case DIRECT, INDIRECT -> {
-                int before = generation;
                 NativeBlock target = findNext(guest);
                 if (target == null) {
                     return LEFT;
                 }
-                // When all code has been forgotten, the jump to link is gone too. And a link holds for as long as both
-                // ends are in one page of RAM: should that page be mapped elsewhere by now, this is not the way to go
-                // next time.
-                boolean linkable = generation == before && (indirect || target.page == exit.page);
+                // A link holds for as long as both ends are in one page of RAM: should that page be mapped elsewhere by
+                // now, this is not the way to go next time.
+                boolean linkable = indirect || target.page == exit.page;
                 if (!linkable || disturbance != null && disturbance.keepsUnlinked()) {
                     return target.entry;
                 }
                 if (!indirect) {
-                    patchJump(exit.host, target.entry);
+                    code.link(exit, target);
                 } else {
-                    jumps.enter(jumpView(), guest, memory.executable() + target.entry);
+                    jumps.enter(jumpView(), guest, code.address(target.entry));
                 }
                 return target.entry;
             }
@@ -302,11 +279,7 @@ final class NativeVcpu extends TranslatingVcpu {
             return null;
         }
         int mode = codeMode() | (withVectors ? VECTOR_MODE : 0);
-        NativeBlock block = blocks.find(linear, number, mode);
-        if (block == null) {
-            block = new NativeBlock(linear, number, mode);
-            blocks.add(block);
-        }
+        NativeBlock block = code.block(linear, number, mode);
         if (block.entry == NativeBlock.COLD && !block.refused && !block.needsVectors && ++block.heat >= options.hot()) {
             translate(block);
         }
@@ -348,58 +321,45 @@ final class NativeVcpu extends TranslatingVcpu {
     // ---------------------------------------------------------------- code memory
 
     private void translate(NativeBlock block) {
-        if (codeEnd + BLOCK_BYTES > options.codeBytes() || blocks.count() > options.maxBlocks()) {
-            forgetCode();
-            blocks.add(block);
+        long evictions = code.evictions();
+        int position = code.makeRoom();
+        if (code.evictions() != evictions) {
+            jumps.clear();
         }
+        code.keep(block);
         int from = (int) block.linear & PAGE_SIZE - 1;
         int available = PAGE_SIZE - from;
         MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, (long) block.page * PAGE_SIZE + from, guestCode, 0, available);
         boolean withVectors = (block.mode & VECTOR_MODE) != 0;
-        int firstExit = exits.size();
-        Translator.Result code = translator.translate(guestCode, available, block.linear, codeEnd, withVectors);
-        for (int i = firstExit; i < exits.size(); i++) {
-            exits.get(i).page = block.page;
-        }
-        if (code.instructions() == 0) {
-            block.refused = !code.stoppedForVectors();
-            block.needsVectors = code.stoppedForVectors();
+        Translator.Result result = translator.translate(guestCode, available, block.linear, position, withVectors);
+        if (result.instructions() == 0) {
+            block.refused = !result.stoppedForVectors();
+            block.needsVectors = result.stoppedForVectors();
+            code.discardExits();
         } else {
-            block.entry = codeEnd;
-            codeEnd = install(code);
+            code.install(block, result);
         }
-        dependOnCode(block.page, from, code.guestBytes(), () -> drop(block));
+        dependOnCode(block.page, from, result.guestBytes(), new Dependent(block));
     }
 
-    /** Forgets everything at once. Links and jump cache lead nowhere else, and no translated code may be running. */
-    private void forgetCode() {
-        generation++;
-        codeEnd = firstBlock;
-        exits.truncate(firstExits);
-        blocks.clear();
-        jumps.clear();
-    }
+    /** Tells when the guest's code of a block changes. */
+    private final class Dependent implements CodeDependent {
+        private final NativeBlock block;
 
-    /** Forgets a block whose code has changed: whoever is linked to it lands on an exit. */
-    private void drop(NativeBlock block) {
-        if (block.entry >= firstBlock && block.entry < codeEnd && blocks.contains(block)) {
-            Translator.Result code = translator
-                    .entry()
-                    .emitDropped(
-                            block.entry,
-                            exits.add(new Exit(Exit.Kind.DROPPED, block.linear, 0, 0)),
-                            (block.mode & VECTOR_MODE) != 0);
-            MemorySegment.copy(code.host(), 0, memory.writable(), ValueLayout.JAVA_BYTE, block.entry, code.length());
+        Dependent(NativeBlock block) {
+            this.block = block;
         }
-        block.entry = NativeBlock.COLD;
-        block.refused = false;
-        block.needsVectors = false;
-        block.heat = 0;
-        jumps.clear();
-    }
 
-    private void patchJump(int displacementAt, int target) {
-        memory.writable().set(ValueLayout.JAVA_INT_UNALIGNED, displacementAt, target - (displacementAt + 4));
+        @Override
+        public void codeChanged() {
+            code.drop(block);
+            jumps.clear();
+        }
+
+        @Override
+        public boolean lives() {
+            return block.known;
+        }
     }
 
     // ---------------------------------------------------------------- jump cache

@@ -11,12 +11,12 @@ public final class NativeVcpus {
 
     /** {@return a virtual CPU that translates everything at once} */
     public static Vcpu eager(Cpu cpu) {
-        return new NativeVcpu(cpu, new NativeOptions(1, 4 * MEBIBYTE, 1 << 16, null));
+        return new NativeVcpu(cpu, new NativeOptions(1, 4 * MEBIBYTE, 4, 1 << 16, null));
     }
 
     /** {@return a virtual CPU that translates everything at once and is disturbed} */
     public static Vcpu disturbed(Cpu cpu, Gate gate) {
-        return new NativeVcpu(cpu, new NativeOptions(1, MEBIBYTE / 4, 2000, gate));
+        return new NativeVcpu(cpu, new NativeOptions(1, MEBIBYTE, 4, 2000, gate));
     }
 
     /** Frees the host memory of a virtual CPU. */

@@ -14,6 +14,9 @@ final class CodePage {
     /** So many tails are kept before those of dropped blocks are looked for. */
     private static final int FEW_TAILS = 16;
 
+    /** The same for dependents. */
+    private static final int FEW_DEPENDENTS = 64;
+
     /** Number of the page in the RAM mapping. */
     final int number;
 
@@ -27,7 +30,9 @@ final class CodePage {
     private int ops;
 
     /** Told when the page's code is dropped: what was derived from it outside of this class. */
-    private final List<Runnable> dependents = new ArrayList<>();
+    private final List<CodeDependent> dependents = new ArrayList<>();
+
+    private int manyDependents = FEW_DEPENDENTS;
 
     /** One bit per 64 bytes: set when a block covers some of them. */
     private long lines;
@@ -89,7 +94,11 @@ final class CodePage {
     }
 
     /** Notes something derived from bytes of this page, to be told once when they change. */
-    void addDependent(int from, int bytes, Runnable dependent) {
+    void addDependent(int from, int bytes, CodeDependent dependent) {
+        if (dependents.size() >= manyDependents) {
+            dependents.removeIf(old -> !old.lives());
+            manyDependents = Math.max(FEW_DEPENDENTS, 2 * dependents.size());
+        }
         dependents.add(dependent);
         lines |= lineMask(from, bytes);
     }
@@ -154,7 +163,7 @@ final class CodePage {
             block.page.remove(block);
         }
         tails.clear();
-        dependents.forEach(Runnable::run);
+        dependents.forEach(CodeDependent::codeChanged);
         dependents.clear();
     }
 }

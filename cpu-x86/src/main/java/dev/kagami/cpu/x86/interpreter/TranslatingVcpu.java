@@ -155,9 +155,9 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
      * @param pageNumber page of RAM, from {@link #codePage}
      * @param from first byte in the page
      * @param bytes number of bytes
-     * @param dependent run when they may have changed
+     * @param dependent told when they may have changed
      */
-    protected final void dependOnCode(int pageNumber, int from, int bytes, Runnable dependent) {
+    protected final void dependOnCode(int pageNumber, int from, int bytes, CodeDependent dependent) {
         cpu.code.pageOf(pageNumber).addDependent(from, bytes, dependent);
     }
 
