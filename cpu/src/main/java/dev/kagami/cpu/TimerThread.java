@@ -4,13 +4,24 @@ import java.util.PriorityQueue;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
-/** {@link Timers} on the host's monotonic clock, run by one daemon thread that sleeps until the next deadline. */
+/**
+ * {@link Timers} on the host's monotonic clock, run by one daemon thread that sleeps until the next deadline. While it is
+ * paused its time stands still and nothing expires; deadlines are as far away afterwards as they were before.
+ */
 public final class TimerThread implements Timers, AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final PriorityQueue<Entry> queue = new PriorityQueue<>((a, b) -> Long.signum(a.deadline - b.deadline));
     private final Thread thread;
     private boolean closed;
+    /** An action runs right now. */
+    private boolean acting;
+    /** While paused: what {@link #nanoTime} says. */
+    private volatile long pausedAt;
+
+    private volatile boolean paused;
+    /** What this clock has over the host's. Written before {@link #paused} is cleared and read after it was seen clear. */
+    private volatile long offset;
 
     /** Starts the thread. */
     public TimerThread() {
@@ -19,7 +30,40 @@ public final class TimerThread implements Timers, AutoCloseable {
 
     @Override
     public long nanoTime() {
-        return System.nanoTime();
+        return paused ? pausedAt : System.nanoTime() + offset;
+    }
+
+    /**
+     * Stops time. When this returns no action runs and none will before {@link #resume}. Nobody else may look at the time
+     * while this is called who could not bear to see it go back to the moment of the pause. Not to be called by an action.
+     */
+    public void pause() {
+        lock.lock();
+        try {
+            if (!paused) {
+                pausedAt = System.nanoTime() + offset;
+                paused = true;
+            }
+            while (acting) {
+                changed.awaitUninterruptibly();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Lets time go on from where it was stopped. */
+    public void resume() {
+        lock.lock();
+        try {
+            if (paused) {
+                offset = pausedAt - System.nanoTime();
+                paused = false;
+                changed.signalAll();
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
@@ -32,11 +76,11 @@ public final class TimerThread implements Timers, AutoCloseable {
         try {
             while (!closed) {
                 Entry first = queue.peek();
-                if (first == null) {
+                if (first == null || paused) {
                     changed.awaitUninterruptibly();
                     continue;
                 }
-                long wait = first.deadline - System.nanoTime();
+                long wait = first.deadline - nanoTime();
                 if (wait > 0) {
                     try {
                         changed.awaitNanos(wait);
@@ -49,11 +93,16 @@ public final class TimerThread implements Timers, AutoCloseable {
                 queue.remove(first);
                 first.queued = false;
                 // The action may arm timers and take locks of its own, so it runs without ours.
+                acting = true;
                 lock.unlock();
                 try {
                     first.action.run();
                 } finally {
                     lock.lock();
+                    acting = false;
+                    if (paused) {
+                        changed.signalAll();
+                    }
                 }
             }
         } finally {
@@ -111,7 +160,7 @@ public final class TimerThread implements Timers, AutoCloseable {
                 queue.add(this);
                 queued = true;
                 if (queue.peek() == this) {
-                    changed.signal();
+                    changed.signalAll();
                 }
             } finally {
                 lock.unlock();

@@ -12,6 +12,9 @@ final class DeviceThread {
     private final Thread thread;
     private volatile boolean idle;
     private volatile boolean stopping;
+    private volatile boolean pausing;
+    /** The thread stands still for {@link #pause}, or has ended; guarded by the lock. */
+    private boolean still;
 
     DeviceThread(String name, QueueHandler handler, Consumer<Throwable> failure) {
         this.handler = handler;
@@ -31,9 +34,51 @@ final class DeviceThread {
         }
     }
 
+    /** Makes the thread stand still; when this returns it does. Queues don't run any more, so that doesn't take long. */
+    synchronized void pause() {
+        pausing = true;
+        LockSupport.unpark(thread);
+        boolean interrupted = false;
+        while (!still && thread.isAlive()) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Lets the thread go on. */
+    synchronized void resume() {
+        pausing = false;
+        notifyAll();
+    }
+
+    private synchronized void standStill() {
+        still = true;
+        notifyAll();
+        while (pausing && !stopping) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                // Only stop() ends this thread.
+            }
+        }
+        still = false;
+    }
+
+    private synchronized void ended() {
+        still = true;
+        notifyAll();
+    }
+
     /** Ends the thread, after what it is doing now. Queues are stopped before, so that doesn't take long. */
     void stop() {
         stopping = true;
+        resume();
         LockSupport.unpark(thread);
         boolean interrupted = false;
         while (thread.isAlive()) {
@@ -51,6 +96,10 @@ final class DeviceThread {
     private void run() {
         try {
             while (!stopping) {
+                if (pausing) {
+                    standStill();
+                    continue;
+                }
                 long set = pending.getAndSet(0);
                 if (set == 0) {
                     sleep();
@@ -62,13 +111,15 @@ final class DeviceThread {
             }
         } catch (RuntimeException | Error e) {
             failure.accept(e);
+        } finally {
+            ended();
         }
     }
 
     private void sleep() {
         idle = true;
         // Whoever sets a bit after this look sees the flag.
-        if (pending.get() == 0 && !stopping) {
+        if (pending.get() == 0 && !stopping && !pausing) {
             LockSupport.park(this);
         }
         idle = false;

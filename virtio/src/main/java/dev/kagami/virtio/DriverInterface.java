@@ -46,6 +46,7 @@ public final class DriverInterface {
     private volatile boolean broken;
     private volatile DeviceState state = INACTIVE;
     private volatile boolean memoryAllowed = true;
+    private boolean paused;
     private volatile @Nullable Throwable bug;
 
     /** What a driver has written about a queue. */
@@ -274,11 +275,38 @@ public final class DriverInterface {
         memoryAllowed = allowed;
         if (state instanceof DeviceState.Active active) {
             for (Virtqueue queue : active.queues()) {
-                queue.setRunning(allowed);
+                queue.setRunning(allowed && !paused);
             }
             if (allowed) {
                 wakeAll(active);
             }
+        }
+    }
+
+    /**
+     * Makes the device stand still. When this returns no request is under way, and none is taken before {@link #resume}.
+     * No virtual CPU runs meanwhile.
+     */
+    public synchronized void pause() {
+        paused = true;
+        if (state instanceof DeviceState.Active active) {
+            for (Virtqueue queue : active.queues()) {
+                queue.setRunning(false);
+            }
+            active.thread().pause();
+            active.handler().settle();
+        }
+    }
+
+    /** Lets the device go on. */
+    public synchronized void resume() {
+        paused = false;
+        if (state instanceof DeviceState.Active active) {
+            for (Virtqueue queue : active.queues()) {
+                queue.setRunning(memoryAllowed);
+            }
+            active.thread().resume();
+            wakeAll(active);
         }
     }
 

@@ -11,6 +11,14 @@ public interface QueueHandler {
     void serve(int queue);
 
     /**
+     * Waits until nothing is under way any more that would write guest memory or use a buffer. Called while the device's
+     * thread stands still and the queues give no requests; service goes on afterwards, or ends.
+     */
+    default void settle() {
+        // Most devices are done with a request when they have served it.
+    }
+
+    /**
      * Ends service. Called once, after the device's thread has ended; when this returns nothing may touch guest memory or
      * the queues any more.
      */

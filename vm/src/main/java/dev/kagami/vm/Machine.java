@@ -45,6 +45,8 @@ final class Machine implements AutoCloseable {
     private final PcMachine pc;
     private final Processors processors;
     private final Devices devices;
+    private final List<VirtioPci> functions = new ArrayList<>();
+    private final PauseGate gate = new PauseGate();
 
     private Machine(VirtualMachineConfig config, Engine engine, Devices devices) {
         this.devices = devices;
@@ -55,7 +57,9 @@ final class Machine implements AutoCloseable {
         try {
             machine = new PcMachine(pcConfig(config), memory, timers, this::happened);
             for (VirtioDevice device : devices.all()) {
-                machine.pci().add(new VirtioPci(device, memory, machine::sendMessage).function());
+                VirtioPci function = new VirtioPci(device, memory, machine::sendMessage);
+                machine.pci().add(function.function());
+                functions.add(function);
             }
             cpus = engine.createProcessors(
                     new ProcessorConfig(config.cpus(), instructionTrace(config.trace())),
@@ -196,7 +200,35 @@ final class Machine implements AutoCloseable {
             for (Vcpu cpu : processors.vcpus()) {
                 cpu.kick();
             }
+            gate.openForever();
         }
+    }
+
+    /**
+     * Makes the machine stand still: CPUs first, then devices, whose last interrupts the local APICs keep, then time.
+     *
+     * @return false when the machine has ended, and stands still in another way
+     */
+    boolean pause() {
+        gate.shut(() -> processors.vcpus().forEach(Vcpu::kick));
+        if (outcome.get() != null) {
+            return false;
+        }
+        functions.forEach(function -> function.driver().pause());
+        timers.pause();
+        return true;
+    }
+
+    /** Lets a machine that stands still go on. */
+    void resume() {
+        timers.resume();
+        functions.forEach(function -> function.driver().resume());
+        gate.unshut();
+    }
+
+    /** Presses the power button. */
+    void pressPowerButton() {
+        pc.pressPowerButton();
     }
 
     /** {@return the stream to the guest's first serial port} */
@@ -222,7 +254,7 @@ final class Machine implements AutoCloseable {
     private void runCpu(Vcpu cpu, AtomicInteger awake) {
         try {
             while (outcome.get() == null) {
-                ExitReason reason = cpu.run();
+                ExitReason reason = run(cpu);
                 switch (reason) {
                     case INTERRUPTED -> {
                         // The loop's condition tells whether that was the end.
@@ -240,6 +272,15 @@ final class Machine implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             // A bug in the engine or a device must not take the other machines of this process with it.
             end(new Outcome.Crashed(Outcome.Reason.ENGINE_ERROR, describe(e)));
+        }
+    }
+
+    private ExitReason run(Vcpu cpu) {
+        gate.enter();
+        try {
+            return outcome.get() == null ? cpu.run() : ExitReason.INTERRUPTED;
+        } finally {
+            gate.leave();
         }
     }
 

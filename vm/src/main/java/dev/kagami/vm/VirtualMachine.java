@@ -2,8 +2,11 @@ package dev.kagami.vm;
 
 import dev.kagami.virtio.socket.SocketDevice;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Flow;
+import java.util.concurrent.SubmissionPublisher;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -11,6 +14,21 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * One virtual machine, from its making to its end; it runs once.
+ *
+ * <table>
+ * <caption>States, and what may be called in them</caption>
+ * <tr><th>method</th><th>in state</th><th>leads to</th></tr>
+ * <tr><td>{@link #start}</td><td>CREATED</td><td>RUNNING</td></tr>
+ * <tr><td>{@link #pause}</td><td>RUNNING</td><td>PAUSED</td></tr>
+ * <tr><td>{@link #resume}</td><td>PAUSED</td><td>RUNNING</td></tr>
+ * <tr><td>{@link #requestStop}</td><td>RUNNING</td><td>RUNNING, until the guest has shut down</td></tr>
+ * <tr><td>{@link #reset}</td><td>RUNNING, PAUSED</td><td>RUNNING</td></tr>
+ * <tr><td>{@link #stop}</td><td>RUNNING, PAUSED, STOPPED</td><td>STOPPED</td></tr>
+ * <tr><td>{@link #close}</td><td>any</td><td>STOPPED</td></tr>
+ * </table>
+ *
+ * Anything else is a {@link MachineStateException}, which names the state and those that were needed. A guest may end its
+ * machine in any moment, so also an operation that {@link #canPause} and its like allowed may be refused.
  *
  * <p>Thread-safety: every method may be called from any thread. A machine runs on threads of its own; they end before
  * {@link #awaitShutdown} returns, except a daemon that may be blocked reading the serial input.
@@ -22,6 +40,8 @@ public final class VirtualMachine implements AutoCloseable {
         CREATED,
         /** Running guest code. */
         RUNNING,
+        /** Standing still: no guest code runs, no device works, and time stands still for the guest. */
+        PAUSED,
         /** Ended; the {@link Outcome} says how. */
         STOPPED
     }
@@ -29,16 +49,22 @@ public final class VirtualMachine implements AutoCloseable {
     private final VirtualMachineConfig config;
     private final Engines.Choice engine;
     private final Devices devices;
+    /** Held for whole operations that lead from one state to another; taken before {@link #lock}. */
+    private final ReentrantLock operations = new ReentrantLock();
+
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private State state = State.CREATED;
     private boolean stopRequested;
+    private boolean resetRequested;
     private @Nullable Machine machine;
     private @Nullable Outcome outcome;
     private VirtualMachineStats earlier = VirtualMachineStats.NONE;
     private int resets;
     private long startNanos;
     private long endNanos;
+    private final SubmissionPublisher<VirtualMachineEvent> events = new SubmissionPublisher<>(
+            task -> Thread.ofVirtual().name("kagami-events").start(task), Flow.defaultBufferSize());
 
     private VirtualMachine(VirtualMachineConfig config, Engines engines) {
         List<Problem> problems = config.validate(engines);
@@ -111,14 +137,13 @@ public final class VirtualMachine implements AutoCloseable {
      *
      * @throws KagamiException when the kernel can't be loaded or the host has no room for the memory; the machine can't
      *     be used any more
-     * @throws IllegalStateException when the machine was started or closed before
+     * @throws MachineStateException when the machine was started or closed before
      */
     public void start() {
+        operations.lock();
         lock.lock();
         try {
-            if (state != State.CREATED) {
-                throw new IllegalStateException("start needs a machine that is CREATED; this one is " + state);
-            }
+            require("start", EnumSet.of(State.CREATED));
             startNanos = System.nanoTime();
             SerialInput input = new SerialInput(config.serial().input());
             Machine first;
@@ -131,12 +156,219 @@ public final class VirtualMachine implements AutoCloseable {
                 throw e;
             }
             machine = first;
-            state = State.RUNNING;
+            change(State.RUNNING);
             input.start();
             Thread.ofPlatform().name("kagami-machine").start(() -> supervise(first, input));
         } finally {
             lock.unlock();
+            operations.unlock();
         }
+    }
+
+    private void require(String operation, EnumSet<State> required) {
+        if (!required.contains(state)) {
+            throw new MachineStateException(operation, state, required);
+        }
+    }
+
+    private void change(State to) {
+        State from = state;
+        state = to;
+        changed.signalAll();
+        publish(new VirtualMachineEvent.StateChanged(from, to));
+    }
+
+    /** Hands an event out; a subscriber that never takes any loses them rather than keep the machine waiting. */
+    private void publish(VirtualMachineEvent event) {
+        events.offer(event, null);
+    }
+
+    /** {@return whether {@link #start} is possible now} */
+    public boolean canStart() {
+        return state() == State.CREATED;
+    }
+
+    /** {@return whether {@link #pause} is possible now} */
+    public boolean canPause() {
+        return state() == State.RUNNING;
+    }
+
+    /** {@return whether {@link #resume} is possible now} */
+    public boolean canResume() {
+        return state() == State.PAUSED;
+    }
+
+    /** {@return whether {@link #requestStop} is possible now} */
+    public boolean canRequestStop() {
+        return state() == State.RUNNING;
+    }
+
+    /** {@return whether {@link #reset} is possible now} */
+    public boolean canReset() {
+        State now = state();
+        return now == State.RUNNING || now == State.PAUSED;
+    }
+
+    /** {@return whether {@link #stop} is possible now} */
+    public boolean canStop() {
+        return state() != State.CREATED;
+    }
+
+    /**
+     * Makes the machine stand still. When this returns no virtual CPU is in guest code, what devices had begun is done, and
+     * the guest's time has stopped: nothing of it will have passed at {@link #resume}, but what a guest asks of its battery
+     * clock, which is the host's. Frames of the network and what is typed wait, and so may be lost, as at a machine that is
+     * busy.
+     *
+     * @throws MachineStateException when the machine doesn't run, or ends meanwhile
+     */
+    public void pause() {
+        operations.lock();
+        try {
+            while (true) {
+                Machine running = current("pause", EnumSet.of(State.RUNNING));
+                if (running.pause()) {
+                    lock.lock();
+                    try {
+                        require("pause", EnumSet.of(State.RUNNING));
+                        change(State.PAUSED);
+                        return;
+                    } finally {
+                        lock.unlock();
+                    }
+                }
+                awaitEndOf(running);
+            }
+        } finally {
+            operations.unlock();
+        }
+    }
+
+    /**
+     * Lets the machine go on.
+     *
+     * @throws MachineStateException when the machine isn't paused
+     */
+    public void resume() {
+        operations.lock();
+        lock.lock();
+        try {
+            require("resume", EnumSet.of(State.PAUSED));
+            change(State.RUNNING);
+            if (machine != null) {
+                machine.resume();
+            }
+        } finally {
+            lock.unlock();
+            operations.unlock();
+        }
+    }
+
+    /**
+     * Presses the power button: asks the guest to shut down. Returns at once; {@link #awaitShutdown} tells when it has. A
+     * guest that doesn't listen (Linux without an ACPI daemon or systemd, or one that still boots) goes on.
+     *
+     * @throws MachineStateException when the machine doesn't run
+     */
+    public void requestStop() {
+        current("requestStop", EnumSet.of(State.RUNNING)).pressPowerButton();
+    }
+
+    /**
+     * Presses the reset button: the machine starts over from its boot loader, whatever the {@link ResetPolicy}, and with
+     * nothing of what the guest had in memory. Returns at once.
+     *
+     * @throws MachineStateException when the machine neither runs nor is paused
+     */
+    public void reset() {
+        operations.lock();
+        try {
+            Machine old = current("reset", EnumSet.of(State.RUNNING, State.PAUSED));
+            lock.lock();
+            try {
+                require("reset", EnumSet.of(State.RUNNING, State.PAUSED));
+                resetRequested = true;
+                if (state == State.PAUSED) {
+                    change(State.RUNNING);
+                }
+            } finally {
+                lock.unlock();
+            }
+            old.end(new Outcome.Reset());
+        } finally {
+            operations.unlock();
+        }
+    }
+
+    /** {@return the machine's life, when it is in one of some states; waits for it where a reset is under way} */
+    private Machine current(String operation, EnumSet<State> required) {
+        lock.lock();
+        try {
+            while (true) {
+                require(operation, required);
+                Machine now = machine;
+                if (now != null) {
+                    return now;
+                }
+                changed.awaitUninterruptibly();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void awaitEndOf(Machine old) {
+        lock.lock();
+        try {
+            while (machine == old) {
+                changed.awaitUninterruptibly();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Hears of everything that happens to the machine from now on, in order, on a thread of its own.
+     *
+     * @param listener takes the events
+     */
+    public void addListener(Consumer<? super VirtualMachineEvent> listener) {
+        // The future only tells of the end, which is an event itself.
+        var unused = events.consume(listener::accept);
+    }
+
+    /**
+     * {@return everything that happens to the machine from a subscription on, in order; completes with its end. A
+     * subscriber that asks for nothing loses events after a few hundred}
+     */
+    public Flow.Publisher<VirtualMachineEvent> events() {
+        return events;
+    }
+
+    /**
+     * Waits for a state.
+     *
+     * @param wanted the state
+     * @param timeout how long at most
+     * @return whether the machine is in it; false when that takes too long, or the machine has ended and never will be
+     * @throws InterruptedException when the calling thread is interrupted
+     */
+    public boolean awaitState(State wanted, Duration timeout) throws InterruptedException {
+        lock.lock();
+        try {
+            long left = nanos(timeout);
+            while (state != wanted && state != State.STOPPED && left > 0) {
+                left = changed.awaitNanos(left);
+            }
+            return state == wanted;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static long nanos(Duration timeout) {
+        return timeout.compareTo(Duration.ofNanos(Long.MAX_VALUE)) >= 0 ? Long.MAX_VALUE : timeout.toNanos();
     }
 
     /** Runs the machine through its resets to its end. */
@@ -155,8 +387,10 @@ public final class VirtualMachine implements AutoCloseable {
                     earlier = counted;
                     machine = null;
                     again = result instanceof Outcome.Reset
-                            && config.onReset() == ResetPolicy.RESTART
+                            && (config.onReset() == ResetPolicy.RESTART || resetRequested)
                             && !stopRequested;
+                    resetRequested = false;
+                    changed.signalAll();
                 } finally {
                     lock.unlock();
                 }
@@ -169,6 +403,8 @@ public final class VirtualMachine implements AutoCloseable {
                 try {
                     resets++;
                     machine = current;
+                    changed.signalAll();
+                    publish(new VirtualMachineEvent.Restarted(resets));
                     if (stopRequested) {
                         current.end(new Outcome.Stopped());
                     }
@@ -194,10 +430,11 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     private void ended(Outcome result) {
-        state = State.STOPPED;
         outcome = result;
         endNanos = System.nanoTime();
-        changed.signalAll();
+        change(State.STOPPED);
+        publish(new VirtualMachineEvent.Ended(result));
+        events.close();
     }
 
     /**
@@ -205,7 +442,7 @@ public final class VirtualMachine implements AutoCloseable {
      *
      * @return how it ended
      * @throws InterruptedException when the calling thread is interrupted; the machine goes on
-     * @throws IllegalStateException when the machine was never started
+     * @throws MachineStateException when the machine was never started
      */
     public Outcome awaitShutdown() throws InterruptedException {
         return awaitShutdown(Duration.ofNanos(Long.MAX_VALUE)).orElseThrow();
@@ -217,15 +454,13 @@ public final class VirtualMachine implements AutoCloseable {
      * @param timeout how long at most
      * @return how it ended; empty when it still runs
      * @throws InterruptedException when the calling thread is interrupted; the machine goes on
-     * @throws IllegalStateException when the machine was never started
+     * @throws MachineStateException when the machine was never started
      */
     public Optional<Outcome> awaitShutdown(Duration timeout) throws InterruptedException {
         lock.lock();
         try {
-            if (state == State.CREATED) {
-                throw new IllegalStateException("awaitShutdown needs a machine that was started; this one is " + state);
-            }
-            long left = timeout.toNanos();
+            require("awaitShutdown", EnumSet.complementOf(EnumSet.of(State.CREATED)));
+            long left = nanos(timeout);
             while (outcome == null && left > 0) {
                 left = changed.awaitNanos(left);
             }
@@ -239,14 +474,12 @@ public final class VirtualMachine implements AutoCloseable {
      * Pulls the plug: asks the machine to end with {@link Outcome.Stopped} and returns without waiting. Nothing happens
      * when it has ended already.
      *
-     * @throws IllegalStateException when the machine was never started
+     * @throws MachineStateException when the machine was never started
      */
     public void stop() {
         lock.lock();
         try {
-            if (state == State.CREATED) {
-                throw new IllegalStateException("stop needs a machine that was started; this one is " + state);
-            }
+            require("stop", EnumSet.complementOf(EnumSet.of(State.CREATED)));
             stopRequested = true;
             if (machine != null) {
                 machine.end(new Outcome.Stopped());

@@ -103,6 +103,11 @@ final class FakeEngine implements Engine {
             return ExitReason.INTERRUPTED;
         }
 
+        /** {@return whether the CPU has been kicked since it was last asked} */
+        boolean kicked() {
+            return kicks.tryAcquire();
+        }
+
         @Override
         public int index() {
             return index;

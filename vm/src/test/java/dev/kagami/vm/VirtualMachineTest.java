@@ -228,7 +228,7 @@ final class VirtualMachineTest {
         try (VirtualMachine machine = machine((cpu, bus) -> cpu.spin(), c -> {})) {
             assertThatThrownBy(machine::stop)
                     .isInstanceOf(IllegalStateException.class)
-                    .hasMessageContaining("started")
+                    .hasMessageContaining("RUNNING")
                     .hasMessageContaining("CREATED");
             assertThatThrownBy(machine::awaitShutdown).isInstanceOf(IllegalStateException.class);
             machine.start();

@@ -132,11 +132,16 @@ public final class DiskDevice implements VirtioDevice {
             }
 
             @Override
-            public void close() {
-                context = null;
+            public void settle() {
                 for (DiskQueue queue : queues) {
                     queue.awaitIdle();
                 }
+            }
+
+            @Override
+            public void close() {
+                context = null;
+                settle();
             }
         };
     }

@@ -2,7 +2,6 @@ package dev.kagami.virtio.disk;
 
 import dev.kagami.virtio.DeviceContext;
 import dev.kagami.virtio.Virtqueue;
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** One queue of a disk: takes requests on the device's thread, and gives them back on whichever thread finishes them. */
@@ -119,7 +118,7 @@ final class DiskQueue {
         release(request);
     }
 
-    /** Waits until nothing is under way. No new request starts, because the device's thread has ended. */
+    /** Waits until nothing is under way. No new request starts, because the device's thread stands still or has ended. */
     synchronized void awaitIdle() {
         boolean interrupted = false;
         while (freeCount < made) {
@@ -129,7 +128,6 @@ final class DiskQueue {
                 interrupted = true;
             }
         }
-        Arrays.fill(free, null);
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
