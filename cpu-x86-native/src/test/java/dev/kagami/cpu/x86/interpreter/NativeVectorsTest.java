@@ -11,20 +11,21 @@ import java.nio.file.Path;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Runs the vectors that were recorded on a real processor in translated code. */
 class NativeVectorsTest {
-    private static final int RECORDED = 5000;
-
-    @Test
-    void everyRecordedVectorPasses() throws IOException {
+    @ParameterizedTest
+    @CsvSource({"recorded,5000", "vex,1500"})
+    void everyRecordedVectorPasses(String file, int atLeast) throws IOException {
         try (SnippetMachine machine = new SnippetMachine(NativeVcpus::eager);
                 InputStream in = Objects.requireNonNull(
-                        RecordedVectorsTest.class.getResourceAsStream("/vectors/recorded.txt.gz"))) {
+                        RecordedVectorsTest.class.getResourceAsStream("/vectors/" + file + ".txt.gz"))) {
             VectorFileRunner runner = new VectorFileRunner(machine, true);
             runner.run(in);
             assertThat(runner.failures()).isEmpty();
-            assertThat(runner.passed()).isGreaterThan(RECORDED);
+            assertThat(runner.passed()).isGreaterThan(atLeast);
         }
     }
 

@@ -103,6 +103,12 @@ public final class Decoder {
         return table;
     }
 
+    /** ModRM.rm that stands for a SIB byte. */
+    private static final int SIB_FOLLOWS = 4;
+
+    /** SIB.index that stands for no index, unless it is a vector register. */
+    private static final int NO_INDEX = 4;
+
     private byte[] bytes = new byte[0];
     private int position;
     private int end;
@@ -307,8 +313,19 @@ public final class Decoder {
         if (!noModRm) {
             modRm(in, r, x, b);
         }
+        if (isVectorIndexed(in) && in.mod != 3 && (in.addressSize == 2 || (in.rm & 7) != SIB_FOLLOWS)) {
+            return UNDEFINED;
+        }
         immediate(in, imm8 ? FORM_IMM8 : FORM_NONE);
         return short_ ? NEED_MORE : OK;
+    }
+
+    /** {@return whether the index of the memory operand is a vector register, as that of a gather} */
+    private static boolean isVectorIndexed(Instruction in) {
+        return in.encoding != Instruction.ENCODING_LEGACY
+                && in.map == Instruction.MAP_0F38
+                && in.opcode >= 0x90
+                && in.opcode <= 0x93;
     }
 
     private static int vectorPrefix(int pp) {
@@ -337,11 +354,11 @@ public final class Decoder {
             return;
         }
         int low = modRm & 7;
-        if (low == 4) {
+        if (low == SIB_FOLLOWS) {
             int sib = next();
             in.scale = sib >> 6;
             int index = sib >> 3 & 7 | rexX;
-            in.index = index == 4 ? Instruction.NONE : index;
+            in.index = index == NO_INDEX && !isVectorIndexed(in) ? Instruction.NONE : index;
             int base = sib & 7;
             in.base = base == 5 && in.mod == 0 ? Instruction.NONE : base | rexB;
         } else if (low == 5 && in.mod == 0) {

@@ -193,8 +193,8 @@ public final class Cpu {
     /** What decoded code depends on: {@link #mode}, the stack's size and the privilege; see {@link #updateMode}. */
     int codeMode;
 
-    /** 32 vector registers of 8 quadwords, then a slot for memory operands. */
-    final long[] vec = new long[33 * 8];
+    /** 32 vector registers of 8 quadwords, then slots for memory operands and what instructions are put together from. */
+    final long[] vec = new long[VexOp.SLOTS_END];
 
     int mxcsr = 0x1F80;
     /** Rounding and flags of SSE arithmetic; follows {@link #mxcsr}. */

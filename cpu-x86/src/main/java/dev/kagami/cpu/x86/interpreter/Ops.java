@@ -18,7 +18,8 @@ final class Ops {
             return null;
         }
         if (in.encoding != Instruction.ENCODING_LEGACY) {
-            return BitOps.create(in);
+            Op op = BitOps.create(in);
+            return op == null && in.encoding == Instruction.ENCODING_VEX ? VexOps.create(in) : op;
         }
         Op op = LockedOps.create(in);
         if (op != null) {

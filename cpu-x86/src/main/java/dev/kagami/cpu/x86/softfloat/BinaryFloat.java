@@ -410,7 +410,7 @@ public final class BinaryFloat {
     }
 
     /** Replaces a denormal operand by a zero of its sign under DAZ. */
-    private static long operand(FloatContext c, FloatFormat f, long bits) {
+    static long operand(FloatContext c, FloatFormat f, long bits) {
         return c.denormalsAreZero && f.isDenormal(bits) ? bits & f.signMask : bits;
     }
 
@@ -422,7 +422,7 @@ public final class BinaryFloat {
         return result;
     }
 
-    private static long invalid(FloatContext c, FloatFormat f) {
+    static long invalid(FloatContext c, FloatFormat f) {
         c.raise(FloatContext.INVALID);
         return f.defaultNan();
     }
@@ -441,7 +441,7 @@ public final class BinaryFloat {
         return (f.isNan(a) ? a : b) | f.quietBit;
     }
 
-    private static long pack(FloatContext c, FloatFormat f) {
+    static long pack(FloatContext c, FloatFormat f) {
         long fraction = (c.significand << 1) >>> (64 - f.fractionBits);
         return (c.sign != 0 ? f.signMask : 0) | (long) c.exponent << f.fractionBits | fraction;
     }

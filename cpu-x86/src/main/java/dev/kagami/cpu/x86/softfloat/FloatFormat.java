@@ -6,6 +6,9 @@ package dev.kagami.cpu.x86.softfloat;
  * <p>Source: SDM 1 4.2.2, table 4-2 and table 4-3.
  */
 public final class FloatFormat {
+    /** Half precision: 11 significant bits. */
+    static final FloatFormat BINARY16 = new FloatFormat(11, 15, 0x1F);
+
     /** Single precision: 24 significant bits. */
     public static final FloatFormat BINARY32 = new FloatFormat(24, 127, 0xFF);
 

@@ -37,6 +37,8 @@ final class HostOracle implements AutoCloseable {
     private static final int HOST_STACK = FLAGS + 8;
     private static final int GUEST_FX = 0x200;
     private static final int HOST_FX = 0x400;
+    /** Upper halves of the YMM registers. */
+    private static final int GUEST_YMM = 0x600;
 
     // FXSAVE area (SDM 1 10.5.1).
     private static final int FX_CONTROL = 0;
@@ -58,6 +60,8 @@ final class HostOracle implements AutoCloseable {
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
+
+    private static final boolean AVX = features().contains("avx");
 
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment code;
@@ -192,12 +196,22 @@ final class HostOracle implements AutoCloseable {
         }
     }
 
+    /** Writes VINSERTF128 or VEXTRACTF128 of every upper half. */
+    private static void moveUpperHalves(Emitter out, boolean load) {
+        for (int i = 0; AVX && i < 16; i++) {
+            out.bytes(0xC4, i < 8 ? 0xE3 : 0x63, load ? (~i & 15) << 3 | 5 : 0x7D, load ? 0x18 : 0x19)
+                    .stateOperand(i, GUEST_YMM + FX_REGISTER * i)
+                    .bytes(1);
+        }
+    }
+
     private void writeEntry() {
         Emitter out = new Emitter(code, ENTRY);
         out.bytes(0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57); // push rbx, rbp, r12 to r15
         out.bytes(0x48, 0x89).stateOperand(Cpu.RSP, HOST_STACK);
         out.bytes(0x48, 0x0F, 0xAE).stateOperand(0, HOST_FX); // fxsave64
         out.bytes(0x48, 0x0F, 0xAE).stateOperand(1, GUEST_FX); // fxrstor64
+        moveUpperHalves(out, true);
         out.bytes(0xFF).stateOperand(6, FLAGS).bytes(0x9D); // push, popfq
         for (int i = 0; i < 16; i++) {
             out.bytes(0x48 | i >> 3 << 2, 0x8B).stateOperand(i, 8 * i);
@@ -214,6 +228,10 @@ final class HostOracle implements AutoCloseable {
         out.bytes(0x9C, 0x8F).stateOperand(0, FLAGS); // pushfq, pop
         out.bytes(0xFC); // cld
         out.bytes(0x48, 0x0F, 0xAE).stateOperand(0, GUEST_FX);
+        moveUpperHalves(out, false);
+        if (AVX) {
+            out.bytes(0xC5, 0xF8, 0x77); // vzeroupper
+        }
         out.bytes(0x48, 0x0F, 0xAE).stateOperand(1, HOST_FX);
         out.bytes(0x41, 0x5F, 0x41, 0x5E, 0x41, 0x5D, 0x41, 0x5C, 0x5D, 0x5B, 0xC3); // pops, ret
     }
@@ -243,6 +261,8 @@ final class HostOracle implements AutoCloseable {
             state.set(LONG, 8 * i, machine.gpr[i]);
             state.set(LONG, GUEST_FX + FX_XMM + FX_REGISTER * i, machine.xmmLow[i]);
             state.set(LONG, GUEST_FX + FX_XMM + FX_REGISTER * i + 8, machine.xmmHigh[i]);
+            state.set(LONG, GUEST_YMM + FX_REGISTER * i, machine.ymmLow[i]);
+            state.set(LONG, GUEST_YMM + FX_REGISTER * i + 8, machine.ymmHigh[i]);
         }
         state.set(LONG, FLAGS, machine.flags & MachineState.FLAGS | Cpu.IF | 2);
         state.set(SHORT, GUEST_FX + FX_CONTROL, (short) machine.control);
@@ -261,6 +281,8 @@ final class HostOracle implements AutoCloseable {
             machine.gpr[i] = state.get(LONG, 8 * i);
             machine.xmmLow[i] = state.get(LONG, GUEST_FX + FX_XMM + FX_REGISTER * i);
             machine.xmmHigh[i] = state.get(LONG, GUEST_FX + FX_XMM + FX_REGISTER * i + 8);
+            machine.ymmLow[i] = state.get(LONG, GUEST_YMM + FX_REGISTER * i);
+            machine.ymmHigh[i] = state.get(LONG, GUEST_YMM + FX_REGISTER * i + 8);
         }
         machine.flags = (int) state.get(LONG, FLAGS) & MachineState.FLAGS;
         machine.control = state.get(SHORT, GUEST_FX + FX_CONTROL) & 0xFFFF;

@@ -32,6 +32,11 @@ final class MachineState {
     int flags;
     final long[] xmmLow = new long[16];
     final long[] xmmHigh = new long[16];
+    /** Bits 128 to 191 of the YMM registers. */
+    final long[] ymmLow = new long[16];
+    /** Bits 192 to 255. */
+    final long[] ymmHigh = new long[16];
+
     int mxcsr;
     int control;
     int status;
@@ -63,6 +68,8 @@ final class MachineState {
             gpr[i] = GPR_PATTERN * (i + 1);
             xmmLow[i] = bytes(i * 16);
             xmmHigh[i] = bytes(i * 16 + 8);
+            ymmLow[i] = 0;
+            ymmHigh[i] = 0;
         }
         gpr[Cpu.RSP] = STACK;
         flags = 0;
@@ -91,6 +98,8 @@ final class MachineState {
         flags = other.flags;
         System.arraycopy(other.xmmLow, 0, xmmLow, 0, 16);
         System.arraycopy(other.xmmHigh, 0, xmmHigh, 0, 16);
+        System.arraycopy(other.ymmLow, 0, ymmLow, 0, 16);
+        System.arraycopy(other.ymmHigh, 0, ymmHigh, 0, 16);
         mxcsr = other.mxcsr;
         control = other.control;
         status = other.status;
@@ -129,6 +138,10 @@ final class MachineState {
             if (xmmLow[i] != expected.xmmLow[i] || xmmHigh[i] != expected.xmmHigh[i]) {
                 text.append("xmm%d %016x%016x, not %016x%016x; "
                         .formatted(i, xmmHigh[i], xmmLow[i], expected.xmmHigh[i], expected.xmmLow[i]));
+            }
+            if (ymmLow[i] != expected.ymmLow[i] || ymmHigh[i] != expected.ymmHigh[i]) {
+                text.append("ymm%d's upper half %016x%016x, not %016x%016x; "
+                        .formatted(i, ymmHigh[i], ymmLow[i], expected.ymmHigh[i], expected.ymmLow[i]));
             }
         }
         compare(text, "mxcsr", mxcsr, expected.mxcsr);

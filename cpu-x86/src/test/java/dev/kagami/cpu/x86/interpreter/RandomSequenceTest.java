@@ -21,7 +21,7 @@ class RandomSequenceTest {
                 reason.isEmpty(), () -> "no native comparison: " + reason + "; RecordedVectorsTest stands in for it");
         long seed = Long.getLong("kagami.seed", System.nanoTime());
         int cases = Integer.getInteger("kagami.cases", CASES);
-        String failures = compare(seed, cases);
+        String failures = compare(seed, cases, "");
         if (!failures.isEmpty()) {
             fail("%s%nreproduce with -Dtest=RandomSequenceTest -Dkagami.seed=%d -Dkagami.cases=%d"
                     .formatted(failures, seed, cases));
@@ -29,8 +29,8 @@ class RandomSequenceTest {
         assertThat(cases).isPositive();
     }
 
-    /** {@return what differed, or an empty string} */
-    static String compare(long seed, int cases) {
+    /** {@return what differed, or an empty string; all kinds of instructions mixed unless one is named} */
+    static String compare(long seed, int cases, String family) {
         StringBuilder failures = new StringBuilder();
         int reported = 0;
         SequenceGenerator generator = new SequenceGenerator(HostOracle.features());
@@ -40,7 +40,11 @@ class RandomSequenceTest {
                 SnippetMachine machine = new SnippetMachine()) {
             for (int i = 0; i < cases && reported < MAX_REPORTED; i++) {
                 long caseSeed = seed + i;
-                generator.generate(caseSeed, vector);
+                if (family.isEmpty()) {
+                    generator.generate(caseSeed, vector);
+                } else {
+                    generator.generate(caseSeed, family, vector);
+                }
                 vector.randomInput(caseSeed);
                 vector.output.copyFrom(vector.input);
                 oracle.run(vector.output, vector.code);
@@ -59,11 +63,14 @@ class RandomSequenceTest {
     /**
      * Searches without JUnit.
      *
-     * @param arguments seed, and number of cases
+     * @param arguments seed, number of cases, and perhaps the only kind of instructions
      */
     public static void main(String[] arguments) {
         long start = System.nanoTime();
-        System.out.print(compare(Long.parseLong(arguments[0]), Integer.parseInt(arguments[1])));
+        System.out.print(compare(
+                Long.parseLong(arguments[0]),
+                Integer.parseInt(arguments[1]),
+                arguments.length > 2 ? arguments[2] : ""));
         System.out.printf("%d ms%n", (System.nanoTime() - start) / 1_000_000);
     }
 }

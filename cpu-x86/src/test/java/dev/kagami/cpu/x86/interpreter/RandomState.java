@@ -84,6 +84,10 @@ final class RandomState {
                 | ((bits >> 3 & 7) == 0 ? 0x40 : 0)
                 | ((bits >> 6 & 3) == 0 ? (int) (bits >> 8) & 0x1F : 0);
         random.x87(state);
+        for (int i = 0; i < 16; i++) {
+            state.ymmLow[i] = random.vector();
+            state.ymmHigh[i] = random.vector();
+        }
     }
 
     private void x87(MachineState state) {

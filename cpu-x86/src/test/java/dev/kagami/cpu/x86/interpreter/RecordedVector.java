@@ -42,6 +42,9 @@ final class RecordedVector {
             if (output.xmmLow[i] != input.xmmLow[i] || output.xmmHigh[i] != input.xmmHigh[i]) {
                 line.append(" x%d=%016x%016x".formatted(i, output.xmmHigh[i], output.xmmLow[i]));
             }
+            if (output.ymmLow[i] != input.ymmLow[i] || output.ymmHigh[i] != input.ymmHigh[i]) {
+                line.append(" y%d=%016x%016x".formatted(i, output.ymmHigh[i], output.ymmLow[i]));
+            }
         }
         field(line, "mxcsr", output.mxcsr, input.mxcsr);
         field(line, "fcw", output.control, input.control);
@@ -123,6 +126,10 @@ final class RecordedVector {
                     int i = Integer.parseInt(name.substring(1));
                     state.xmmHigh[i] = high(value);
                     state.xmmLow[i] = low(value);
+                } else if (name.charAt(0) == 'y') {
+                    int i = Integer.parseInt(name.substring(1));
+                    state.ymmHigh[i] = high(value);
+                    state.ymmLow[i] = low(value);
                 } else if (name.charAt(0) == 'm') {
                     byte[] bytes = HexFormat.of().parseHex(value);
                     System.arraycopy(bytes, 0, state.data, Integer.parseInt(name.substring(1), 16), bytes.length);

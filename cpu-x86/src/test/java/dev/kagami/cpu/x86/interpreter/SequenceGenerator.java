@@ -72,6 +72,16 @@ final class SequenceGenerator {
             add(1, "mmx", () -> simd.mmx(out));
             add(1, "loop", () -> loop(simd));
         }
+        if (features.containsAll(Set.of("avx", "avx2", "fma", "f16c"))) {
+            VexSequences vex = new VexSequences(features);
+            add(3, "vexint", () -> vex.integer(out));
+            add(2, "vexmove", () -> vex.move(out));
+            add(3, "vexfloat", () -> vex.floatingPoint(out));
+            add(2, "vexpermute", () -> vex.permute(out));
+            add(2, "fma", () -> vex.fused(out));
+            add(1, "masked", () -> vex.masked(out));
+            add(1, "vexcrypto", () -> vex.cryptography(out));
+        }
     }
 
     private void add(int weight, String name, Runnable writer) {

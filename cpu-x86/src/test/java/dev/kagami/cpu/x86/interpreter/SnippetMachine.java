@@ -61,7 +61,8 @@ final class SnippetMachine implements AutoCloseable {
         memory.writeLong(codeTable, CODE_PHYSICAL | USER_TABLE);
         memory.writeLong(dataTable, DATA_PHYSICAL | USER_TABLE);
         cpu.cr0 = Cpu.CR0_PE | Cpu.CR0_MP | Cpu.CR0_ET | Cpu.CR0_NE | Cpu.CR0_WP | Cpu.CR0_PG;
-        cpu.cr4 = Cpu.CR4_PAE | Cpu.CR4_PGE | Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT;
+        cpu.cr4 = Cpu.CR4_PAE | Cpu.CR4_PGE | Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT | Cpu.CR4_OSXSAVE;
+        cpu.xcr0 = X87State.COMPONENT_X87 | VexOp.COMPONENTS;
         cpu.efer = Cpu.EFER_SCE | Cpu.EFER_LME | Cpu.EFER_LMA | Cpu.EFER_NXE;
         cpu.cr3 = TABLES;
         cpu.cpl = 3;
@@ -229,6 +230,8 @@ final class SnippetMachine implements AutoCloseable {
         for (int i = 0; i < 16; i++) {
             cpu.vec[i * 8] = state.xmmLow[i];
             cpu.vec[i * 8 + 1] = state.xmmHigh[i];
+            cpu.vec[i * 8 + 2] = state.ymmLow[i];
+            cpu.vec[i * 8 + 3] = state.ymmHigh[i];
         }
         cpu.mxcsr = state.mxcsr;
         X87 x87 = cpu.x87;
@@ -263,6 +266,8 @@ final class SnippetMachine implements AutoCloseable {
         for (int i = 0; i < 16; i++) {
             state.xmmLow[i] = cpu.vec[i * 8];
             state.xmmHigh[i] = cpu.vec[i * 8 + 1];
+            state.ymmLow[i] = cpu.vec[i * 8 + 2];
+            state.ymmHigh[i] = cpu.vec[i * 8 + 3];
         }
         state.mxcsr = cpu.mxcsr;
         X87 x87 = cpu.x87;

@@ -318,4 +318,50 @@ final class SnippetWriter {
         put(0xC4, (reg < 8 ? 0x80 : 0) | 0x40 | map, (w ? 0x80 : 0) | (~vvvv & 15) << 3 | pp);
         put(opcode, 0x40 | (reg & 7) << 3 | RandomState.BASE_REGISTER & 7, random.nextInt(-128, 128));
     }
+
+    /** Writes the escape of a VEX-encoded instruction on vector registers, the short one when it can and by chance. */
+    private void vectorEscape(int pp, int map, boolean w, boolean wide, int reg, int vvvv, boolean x, boolean b) {
+        int last = (~vvvv & 15) << 3 | (wide ? 4 : 0) | pp;
+        if (map == MAP_0F && !w && !x && !b && !chance(4)) {
+            put(0xC5, (reg < 8 ? 0x80 : 0) | last);
+        } else {
+            put(0xC4, (reg < 8 ? 0x80 : 0) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | map, (w ? 0x80 : 0) | last);
+        }
+    }
+
+    /** Writes a VEX-encoded instruction with three registers; {@code wide} is VEX.L. */
+    void vector(int pp, int map, boolean w, boolean wide, int opcode, int reg, int vvvv, int rm) {
+        vectorEscape(pp, map, w, wide, reg, vvvv, false, rm >= 8);
+        put(opcode, 0xC0 | (reg & 7) << 3 | rm & 7);
+    }
+
+    /** Writes the same with a memory operand of up to 32 bytes. */
+    void vectorMemory(
+            int pp, int map, boolean w, boolean wide, int opcode, int reg, int vvvv, int alignment, int immediateSize) {
+        int target = random.nextInt(MARGIN, MachineState.DATA_SIZE - MARGIN - 32) & -alignment;
+        switch (alignment == 1 ? random.nextInt(3) : random.nextInt(2)) {
+            case 0 -> {
+                vectorEscape(pp, map, w, wide, reg, vvvv, false, false);
+                put(opcode, (reg & 7) << 3 | 4, 0x25);
+                little(MachineState.DATA + target, 4);
+            }
+            case 1 -> {
+                vectorEscape(pp, map, w, wide, reg, vvvv, false, false);
+                put(opcode, (reg & 7) << 3 | 5);
+                long behind = MachineState.CODE + length + 4 + immediateSize;
+                little(MachineState.DATA + target - behind, 4);
+            }
+            default -> {
+                vectorEscape(pp, map, w, wide, reg, vvvv, false, true);
+                put(opcode, 0x40 | (reg & 7) << 3 | RandomState.BASE_REGISTER & 7, random.nextInt(-128, 128));
+            }
+        }
+    }
+
+    /** Writes a gather: base register, and a vector register as the index. */
+    void gather(boolean w, boolean wide, int opcode, int reg, int vvvv, int index, int scale) {
+        vectorEscape(1, MAP_0F38, w, wide, reg, vvvv, index >= 8, true);
+        put(opcode, 0x44 | (reg & 7) << 3, scale << 6 | (index & 7) << 3 | RandomState.BASE_REGISTER & 7);
+        put(random.nextInt(-64, 64));
+    }
 }

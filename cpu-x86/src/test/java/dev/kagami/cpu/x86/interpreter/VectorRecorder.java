@@ -6,6 +6,7 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import java.util.zip.GZIPOutputStream;
 
@@ -21,7 +22,8 @@ final class VectorRecorder {
     /**
      * Records.
      *
-     * @param arguments file to write, seed, and vectors of each kind of instructions
+     * @param arguments file to write, seed, vectors of each kind of instructions, and perhaps the only kinds wanted,
+     *     which leaves mixed sequences out
      */
     public static void main(String[] arguments) throws IOException {
         long seed = Long.parseLong(arguments[1]);
@@ -29,18 +31,19 @@ final class VectorRecorder {
         Set<String> features = HostOracle.features();
         SequenceGenerator generator = new SequenceGenerator(features);
         RecordedVector vector = new RecordedVector();
+        List<String> wanted = List.of(arguments).subList(3, arguments.length);
         int count = 0;
         try (HostOracle oracle = new HostOracle();
                 Writer out = new OutputStreamWriter(
                         new GZIPOutputStream(Files.newOutputStream(Path.of(arguments[0]))),
                         StandardCharsets.US_ASCII)) {
-            for (String family : generator.families()) {
+            for (String family : wanted.isEmpty() ? generator.families() : wanted) {
                 for (int i = 0; i < each; i++) {
                     generator.generate(++seed, family, vector);
                     count += record(oracle, vector, seed, out);
                 }
             }
-            for (int i = 0; i < SEQUENCES; i++) {
+            for (int i = 0; wanted.isEmpty() && i < SEQUENCES; i++) {
                 generator.generate(++seed, vector);
                 count += record(oracle, vector, seed, out);
             }
