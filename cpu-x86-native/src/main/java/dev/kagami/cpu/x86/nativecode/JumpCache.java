@@ -17,20 +17,25 @@ final class JumpCache {
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
+    private static final byte UNUSED = 0;
+    private static final byte USED = 1;
+    private static final byte GLOBAL = 2;
+
     private final MemorySegment memory;
-    private final MemorySegment none;
-    private final int views;
-    private boolean empty;
+    private final int[][] used;
+    private final int[] usedCount;
+    private final byte[][] kinds;
 
     JumpCache(Arena arena, int views) {
-        this.views = views;
         memory = arena.allocate(views * VIEW_BYTES, 64);
-        none = arena.allocate(VIEW_BYTES, 64);
-        for (int i = 0; i < ENTRIES; i++) {
-            // An address that never leads to this entry.
-            none.set(LONG, 16L * i, -((long) (i ^ ENTRIES / 2) << 1));
+        used = new int[views][ENTRIES];
+        usedCount = new int[views];
+        kinds = new byte[views][ENTRIES];
+        for (int view = 0; view < views; view++) {
+            for (int i = 0; i < ENTRIES; i++) {
+                empty(view, i);
+            }
         }
-        clear();
     }
 
     /** {@return the address of a view's table} */
@@ -38,20 +43,51 @@ final class JumpCache {
         return memory.address() + view * VIEW_BYTES;
     }
 
-    /** Enters a block. */
-    void enter(int view, long guest, long host) {
-        long at = view * VIEW_BYTES + 16L * ((int) (guest >>> 1) & ENTRIES - 1);
+    /** Enters a block; {@code global} if it is in a global page. */
+    void enter(int view, long guest, long host, boolean global) {
+        int i = (int) (guest >>> 1) & ENTRIES - 1;
+        if (kinds[view][i] == UNUSED) {
+            used[view][usedCount[view]++] = i;
+        }
+        kinds[view][i] = global ? GLOBAL : USED;
+        long at = view * VIEW_BYTES + 16L * i;
         memory.set(LONG, at, -guest);
         memory.set(LONG, at + 8, host);
-        empty = false;
     }
 
-    void clear() {
-        if (!empty) {
-            for (int i = 0; i < views; i++) {
-                MemorySegment.copy(none, 0, memory, i * VIEW_BYTES, VIEW_BYTES);
+    /** Makes an entry hold an address that never leads to it. */
+    private void empty(int view, int i) {
+        memory.set(LONG, view * VIEW_BYTES + 16L * i, -((long) (i ^ ENTRIES / 2) << 1));
+    }
+
+    /** Forgets all, or all but what is in global pages. */
+    void clear(boolean keepGlobal) {
+        for (int view = 0; view < used.length; view++) {
+            int[] entries = used[view];
+            int kept = 0;
+            for (int j = 0; j < usedCount[view]; j++) {
+                int i = entries[j];
+                if (keepGlobal && kinds[view][i] == GLOBAL) {
+                    entries[kept++] = i;
+                } else {
+                    empty(view, i);
+                    kinds[view][i] = UNUSED;
+                }
             }
-            empty = true;
+            usedCount[view] = kept;
+        }
+    }
+
+    /** Forgets what is in the aligned piece of 2 to the {@code shift} bytes that an address is in. */
+    void drop(long address, int shift) {
+        for (int view = 0; view < used.length; view++) {
+            for (int j = 0; j < usedCount[view]; j++) {
+                int i = used[view][j];
+                long guest = -memory.get(LONG, view * VIEW_BYTES + 16L * i);
+                if ((guest ^ address) >>> shift == 0) {
+                    empty(view, i);
+                }
+            }
         }
     }
 }

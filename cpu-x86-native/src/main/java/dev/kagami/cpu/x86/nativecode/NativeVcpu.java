@@ -13,7 +13,12 @@ import org.jspecify.annotations.Nullable;
 
 /** A virtual CPU that runs translated code where there is some. */
 final class NativeVcpu extends TranslatingVcpu {
-    private static final int PAGE_SIZE = 4096;
+    private static final int PAGE_SHIFT = 12;
+    private static final int PAGE_SIZE = 1 << PAGE_SHIFT;
+
+    /** log2 of the largest page's size. */
+    private static final int HUGE_SHIFT = 30;
+
     private static final int GUEST_RSP = 4;
 
     /** One for each privilege and each way of using vector registers. */
@@ -118,14 +123,14 @@ final class NativeVcpu extends TranslatingVcpu {
             return true;
         }
         if (disturbance.emptiesTlb()) {
-            tlb.clear();
+            tlb.clear(false);
         }
         if (disturbance.forgetsJumps()) {
-            jumps.clear();
+            jumps.clear(false);
         }
         if (disturbance.evictsCode()) {
             code.evictOldest();
-            jumps.clear();
+            jumps.clear(false);
         }
         translator.limit(disturbance.blockLength());
         return false;
@@ -200,7 +205,7 @@ final class NativeVcpu extends TranslatingVcpu {
             if ((address & PAGE_SIZE - 1) + exit.size <= PAGE_SIZE
                     && translateData(address, write, page)
                     && !(disturbance != null && disturbance.interpretsMiss())) {
-                tlb.enter(view(), address, ram().address() + page.offset, page.readable, page.writable);
+                tlb.enter(view(), address, ram().address() + page.offset, page);
                 return exit.host;
             }
         }
@@ -251,7 +256,7 @@ final class NativeVcpu extends TranslatingVcpu {
                 if (!indirect) {
                     code.link(exit, target);
                 } else {
-                    jumps.enter(jumpView(), guest, code.address(target.entry));
+                    jumps.enter(jumpView(), guest, code.address(target.entry), codeGlobal(guest));
                 }
                 return target.entry;
             }
@@ -324,7 +329,7 @@ final class NativeVcpu extends TranslatingVcpu {
         long evictions = code.evictions();
         int position = code.makeRoom();
         if (code.evictions() != evictions) {
-            jumps.clear();
+            jumps.clear(false);
         }
         code.keep(block);
         int from = (int) block.linear & PAGE_SIZE - 1;
@@ -353,7 +358,7 @@ final class NativeVcpu extends TranslatingVcpu {
         @Override
         public void codeChanged() {
             code.drop(block);
-            jumps.clear();
+            jumps.clear(false);
         }
 
         @Override
@@ -375,15 +380,15 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     @Override
-    public void translationsFlushed() {
-        tlb.clear();
-        jumps.clear();
+    public void translationsFlushed(boolean keepGlobal) {
+        tlb.clear(keepGlobal);
+        jumps.clear(keepGlobal);
     }
 
     @Override
-    public void translationFlushed(long page) {
-        tlb.drop(page);
-        jumps.clear();
+    public void translationFlushed(long page, boolean large) {
+        tlb.drop(page, large);
+        jumps.drop(page, large ? HUGE_SHIFT : PAGE_SHIFT);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.kagami.cpu.x86.nativecode;
 
+import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -20,19 +21,22 @@ final class SoftTlb {
     private static final int PAGE_SHIFT = 12;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
+    /** Added to the flags of a slot that is in the list of used ones. */
+    private static final int USED = 1 << 7;
+
     private final MemorySegment memory;
     private final int[][] used;
     private final int[] usedCount;
+    private final byte[][] flags;
 
     SoftTlb(MemorySegment memory, int views) {
         this.memory = memory;
         used = new int[views][ENTRIES];
         usedCount = new int[views];
+        flags = new byte[views][ENTRIES];
         for (int view = 0; view < views; view++) {
             for (int slot = 0; slot < ENTRIES; slot++) {
-                long at = view * VIEW_BYTES + 8L * slot;
-                memory.set(LONG, at, none(slot));
-                memory.set(LONG, at + WRITES, none(slot));
+                empty(view, slot);
             }
         }
     }
@@ -52,45 +56,66 @@ final class SoftTlb {
     }
 
     /** Enters a page into a view. */
-    void enter(int view, long address, long hostPage, boolean readable, boolean writable) {
+    void enter(int view, long address, long hostPage, TranslatingVcpu.DataPage page) {
         int slot = slot(address);
         long at = view * VIEW_BYTES + 8L * slot;
         long minusPage = -(address & -1L << PAGE_SHIFT);
-        if (memory.get(LONG, at) == none(slot) && memory.get(LONG, at + WRITES) == none(slot)) {
-            if (usedCount[view] == ENTRIES) {
-                clear(view);
-            }
+        if (flags[view][slot] == 0) {
             used[view][usedCount[view]++] = slot;
         }
-        memory.set(LONG, at, readable ? minusPage : none(slot));
-        memory.set(LONG, at + WRITES, writable ? minusPage : none(slot));
+        flags[view][slot] = (byte) (USED | page.flags);
+        memory.set(LONG, at, page.readable ? minusPage : none(slot));
+        memory.set(LONG, at + WRITES, page.writable ? minusPage : none(slot));
         memory.set(LONG, at + HOST, hostPage);
     }
 
-    private void clear(int view) {
-        long start = view * VIEW_BYTES;
-        for (int i = 0; i < usedCount[view]; i++) {
-            int slot = used[view][i];
-            memory.set(LONG, start + 8L * slot, none(slot));
-            memory.set(LONG, start + 8L * slot + WRITES, none(slot));
-        }
-        usedCount[view] = 0;
+    private void empty(int view, int slot) {
+        long at = view * VIEW_BYTES + 8L * slot;
+        memory.set(LONG, at, none(slot));
+        memory.set(LONG, at + WRITES, none(slot));
     }
 
-    void clear() {
+    /** Drops everything, or all but global pages. */
+    void clear(boolean keepGlobal) {
         for (int view = 0; view < used.length; view++) {
-            clear(view);
+            int[] slots = used[view];
+            int kept = 0;
+            for (int i = 0; i < usedCount[view]; i++) {
+                int slot = slots[i];
+                if (keepGlobal && TranslatingVcpu.global(flags[view][slot])) {
+                    slots[kept++] = slot;
+                } else {
+                    empty(view, slot);
+                    flags[view][slot] = 0;
+                }
+            }
+            usedCount[view] = kept;
         }
     }
 
-    /** Drops one page from all views. */
-    void drop(long address) {
-        int slot = slot(address);
+    /**
+     * Drops one page from all views.
+     *
+     * @param address linear address
+     * @param large whether to drop all of the large page that it may be in
+     */
+    void drop(long address, boolean large) {
         for (int view = 0; view < used.length; view++) {
-            long at = view * VIEW_BYTES + 8L * slot;
-            memory.set(LONG, at, none(slot));
-            memory.set(LONG, at + WRITES, none(slot));
+            empty(view, slot(address));
+            for (int i = 0; large && i < usedCount[view]; i++) {
+                int slot = used[view][i];
+                if (TranslatingVcpu.sameLargePage(page(view, slot), flags[view][slot], address)) {
+                    empty(view, slot);
+                }
+            }
         }
+    }
+
+    /** {@return the linear address of the page in a slot; of none if it is empty} */
+    private long page(int view, int slot) {
+        long at = view * VIEW_BYTES + 8L * slot;
+        long read = memory.get(LONG, at);
+        return -(read != none(slot) ? read : memory.get(LONG, at + WRITES));
     }
 
     /** Makes writes to a host page miss. */

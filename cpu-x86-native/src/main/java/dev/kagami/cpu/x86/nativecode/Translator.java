@@ -83,7 +83,7 @@ final class Translator {
             open = outcome == Outcome.GOES_ON;
         }
         if (open) {
-            if (block.instructions == limit) {
+            if (block.instructions == limit || block.start == length && length > 0) {
                 block.direct(block.guest());
             } else {
                 Exit.Kind kind = stoppedForVectors ? Exit.Kind.VECTOR : Exit.Kind.INTERPRET;

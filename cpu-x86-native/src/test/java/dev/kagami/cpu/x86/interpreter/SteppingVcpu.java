@@ -98,10 +98,10 @@ final class SteppingVcpu extends TranslatingVcpu {
     public void eventPending() {}
 
     @Override
-    public void translationsFlushed() {}
+    public void translationsFlushed(boolean keepGlobal) {}
 
     @Override
-    public void translationFlushed(long page) {}
+    public void translationFlushed(long page, boolean large) {}
 
     @Override
     public void writesTrapped(int pageNumber) {}

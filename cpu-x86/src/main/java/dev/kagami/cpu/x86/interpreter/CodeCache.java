@@ -49,8 +49,10 @@ final class CodeCache implements CodeWriteListener {
 
     private final long[][] tags = new long[2][ENTRIES];
     private final CodePage[][] targets = new CodePage[2][ENTRIES];
+    private final boolean[][] globals = new boolean[2][ENTRIES];
     private long[] tag;
     private CodePage[] target;
+    private boolean[] global;
 
     /** Recently found blocks by linear address, in front of the translation cache. */
     private final long[] jumpTags = new long[JUMPS];
@@ -67,7 +69,8 @@ final class CodeCache implements CodeWriteListener {
         pages = new CodePage[(int) (cpu.memory.size() >>> Mmu.PAGE_SHIFT)];
         tag = tags[0];
         target = targets[0];
-        flushTranslations();
+        global = globals[0];
+        flushTranslations(false);
         cpu.memory.addCodeWriteListener(this);
     }
 
@@ -76,6 +79,7 @@ final class CodeCache implements CodeWriteListener {
         int i = user ? 1 : 0;
         tag = tags[i];
         target = targets[i];
+        global = globals[i];
     }
 
     /**
@@ -133,7 +137,13 @@ final class CodeCache implements CodeWriteListener {
         CodePage page = pageOf((int) (offset >>> Mmu.PAGE_SHIFT));
         tag[i] = linear & -Mmu.PAGE_SIZE;
         target[i] = page;
+        global[i] = (cpu.mmu.flags() & Mmu.FLAG_GLOBAL) != 0;
         return page;
+    }
+
+    /** {@return whether the page that {@link #page} has just found is a global one} */
+    boolean isGlobal(long linear) {
+        return global[(int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1];
     }
 
     /** {@return the page object of a page of RAM, made and watched for writes if it is new} */
@@ -226,7 +236,7 @@ final class CodeCache implements CodeWriteListener {
     }
 
     private void dropAll() {
-        flushTranslations();
+        flushTranslations(false);
         for (CodePage page : pages) {
             if (page != null) {
                 drop(page);
@@ -240,10 +250,23 @@ final class CodeCache implements CodeWriteListener {
         dropAll();
     }
 
-    /** Forgets which linear pages lead to which code. */
-    void flushTranslations() {
-        Arrays.fill(tags[0], NO_TAG);
-        Arrays.fill(tags[1], NO_TAG);
+    /**
+     * Forgets which linear pages lead to which code.
+     *
+     * @param keepGlobal whether to remember global pages
+     */
+    void flushTranslations(boolean keepGlobal) {
+        for (int view = 0; view < 2; view++) {
+            if (keepGlobal) {
+                for (int i = 0; i < ENTRIES; i++) {
+                    if (!globals[view][i]) {
+                        tags[view][i] = NO_TAG;
+                    }
+                }
+            } else {
+                Arrays.fill(tags[view], NO_TAG);
+            }
+        }
         forgetJumps();
     }
 
@@ -252,11 +275,23 @@ final class CodeCache implements CodeWriteListener {
         generation++;
     }
 
-    /** Forgets one linear page. */
-    void flushTranslation(long address) {
-        int i = (int) (address >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
-        tags[0][i] = NO_TAG;
-        tags[1][i] = NO_TAG;
+    /**
+     * Forgets one linear page.
+     *
+     * @param address linear address
+     * @param large whether it may be part of a large page, all of which must be forgotten
+     */
+    void flushTranslation(long address, boolean large) {
+        for (int view = 0; view < 2; view++) {
+            if (large) {
+                for (int i = 0; i < ENTRIES; i++) {
+                    if ((tags[view][i] ^ address) >>> Mmu.HUGE_SHIFT == 0) {
+                        tags[view][i] = NO_TAG;
+                    }
+                }
+            }
+            tags[view][(int) (address >>> Mmu.PAGE_SHIFT) & ENTRIES - 1] = NO_TAG;
+        }
         forgetJumps();
     }
 }

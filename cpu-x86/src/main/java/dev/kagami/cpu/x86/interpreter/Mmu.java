@@ -59,7 +59,18 @@ final class Mmu {
     private static final int ERROR_RSVD = 1 << 3;
     private static final int ERROR_I = 1 << 4;
 
-    private static final long FLAG_GLOBAL = 1;
+    // Flags of a TLB entry.
+    /** The page is global. */
+    static final int FLAG_GLOBAL = 1;
+    /** Part of a page of 2 or 4 MiB. */
+    private static final int FLAG_LARGE = 1 << 1;
+    /** Part of a page of 1 GiB. */
+    private static final int FLAG_HUGE = 1 << 2;
+
+    private static final int LARGE_SHIFT = 22;
+
+    /** log2 of the largest page's size. */
+    static final int HUGE_SHIFT = 30;
 
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfShort SHORT =
@@ -91,7 +102,7 @@ final class Mmu {
     private boolean writable;
     private boolean dirty;
     private boolean userPage;
-    private boolean global;
+    private int flags;
 
     /** Port-like registers of the local APIC, which answers before the bus does. */
     @org.jspecify.annotations.Nullable
@@ -330,7 +341,7 @@ final class Mmu {
         tlb[slot] = watched ? NO_TAG : page;
         tlb[slot + 1] = mayWrite && !watched ? page : NO_TAG;
         tlb[slot + 2] = offset - page;
-        tlb[slot + 3] = global ? FLAG_GLOBAL : 0;
+        tlb[slot + 3] = flags;
     }
 
     private boolean watchedByDebugger(long page) {
@@ -357,7 +368,7 @@ final class Mmu {
             writable = true;
             dirty = true;
             userPage = true;
-            global = false;
+            flags = 0;
             return;
         }
         while (!tryWalk(address, access)) {
@@ -424,7 +435,7 @@ final class Mmu {
                     return false;
                 }
                 physical = entry & FRAME & ~pageMask | address & pageMask;
-                global = (entry & G) != 0 && (cpu.cr4 & Cpu.CR4_PGE) != 0;
+                flags = globalFlag(entry) | (level == 1 ? 0 : level == 2 ? FLAG_LARGE : FLAG_HUGE);
                 dirty = (update & D) != 0;
                 if (level > 1) {
                     noteLargePage(address & ~pageMask, address | pageMask);
@@ -465,7 +476,8 @@ final class Mmu {
                 return false;
             }
             physical = upper & 0xFFC0_0000L | (upper & 0x1F_E000L) << 19 | address & 0x3F_FFFFL;
-            finishLegacy(update);
+            flags = globalFlag(update) | FLAG_LARGE;
+            dirty = (update & D) != 0;
             noteLargePage(address & ~0x3F_FFFFL, address | 0x3F_FFFFL);
             return true;
         }
@@ -481,13 +493,13 @@ final class Mmu {
             return false;
         }
         physical = entry & 0xFFFF_F000L | address & 0xFFF;
-        finishLegacy(update);
+        flags = globalFlag(update);
+        dirty = (update & D) != 0;
         return true;
     }
 
-    private void finishLegacy(int entry) {
-        global = (entry & G) != 0 && (cpu.cr4 & Cpu.CR4_PGE) != 0;
-        dirty = (entry & D) != 0;
+    private int globalFlag(long entry) {
+        return (entry & G) != 0 && (cpu.cr4 & Cpu.CR4_PGE) != 0 ? FLAG_GLOBAL : 0;
     }
 
     /** Checks the rights that the tables give together (SDM 3A 4.6.1). */
@@ -550,8 +562,8 @@ final class Mmu {
         }
         largeLow = -1L;
         largeHigh = 0;
-        cpu.code.flushTranslations();
-        tellFlushed();
+        cpu.code.flushTranslations(false);
+        tellFlushed(false);
     }
 
     /** Drops every translation that is not global, as a load of CR3 does. */
@@ -570,23 +582,22 @@ final class Mmu {
             }
             usedCount[v] = kept;
         }
-        cpu.code.flushTranslations();
-        tellFlushed();
+        cpu.code.flushTranslations(true);
+        tellFlushed(true);
     }
 
-    private void tellFlushed() {
+    private void tellFlushed(boolean keepGlobal) {
         TranslationListener listener = cpu.translations;
         if (listener != null) {
-            listener.translationsFlushed();
+            listener.translationsFlushed(keepGlobal);
         }
     }
 
     /** Drops the translations of one page, as INVLPG does. */
     void flushPage(long address) {
-        if (Long.compareUnsigned(address, largeLow) >= 0 && Long.compareUnsigned(address, largeHigh) <= 0) {
-            // All pieces of a large page must go, and we don't know which entries those are.
-            flushAll();
-            return;
+        boolean large = Long.compareUnsigned(address, largeLow) >= 0 && Long.compareUnsigned(address, largeHigh) <= 0;
+        if (large) {
+            dropPieces(address);
         }
         long page = address & -PAGE_SIZE;
         int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
@@ -597,11 +608,38 @@ final class Mmu {
                 tlb[slot + 1] = NO_TAG;
             }
         }
-        cpu.code.flushTranslation(address);
+        cpu.code.flushTranslation(address, large);
         TranslationListener listener = cpu.translations;
         if (listener != null) {
-            listener.translationFlushed(page);
+            listener.translationFlushed(page, large);
         }
+    }
+
+    /** Drops all pieces of the large page that an address may be in. */
+    private void dropPieces(long address) {
+        for (int v = 0; v < views.length; v++) {
+            long[] tlb = views[v];
+            for (int i = 0; i < usedCount[v]; i++) {
+                int slot = used[v][i];
+                long page = tlb[slot] != NO_TAG ? tlb[slot] : tlb[slot + 1];
+                if (page != NO_TAG && samePage(page, address, (int) tlb[slot + 3])) {
+                    tlb[slot] = NO_TAG;
+                    tlb[slot + 1] = NO_TAG;
+                }
+            }
+        }
+    }
+
+    /**
+     * {@return whether an entry's page is a piece of the large page that an address is in, or may be}
+     *
+     * @param page linear address of the entry
+     * @param address linear address
+     * @param flags the entry's flags, from {@link #flags}
+     */
+    static boolean samePage(long page, long address, int flags) {
+        return (flags & FLAG_LARGE) != 0 && (page ^ address) >>> LARGE_SHIFT == 0
+                || (flags & FLAG_HUGE) != 0 && (page ^ address) >>> HUGE_SHIFT == 0;
     }
 
     /**
@@ -655,6 +693,16 @@ final class Mmu {
     boolean readable(long address) {
         int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
         return views[view][slot] == (address & -PAGE_SIZE);
+    }
+
+    /** {@return the flags of the page that was translated last} */
+    int flags() {
+        return flags;
+    }
+
+    /** {@return the flags of a page that {@link #translatePage} has just translated} */
+    int flags(long address) {
+        return (int) views[view][((int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK) + 3];
     }
 
     private static void clear(long[] tlb, int slot) {

@@ -149,6 +149,27 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         return page == null ? -1 : page.number;
     }
 
+    /** {@return whether the page that {@link #codePage} has just found is a global one} */
+    protected final boolean codeGlobal(long linear) {
+        return cpu.code.isGlobal(linear);
+    }
+
+    /** {@return whether a page with these flags, from {@link DataPage}, outlives flushes that keep global pages} */
+    public static boolean global(int flags) {
+        return (flags & Mmu.FLAG_GLOBAL) != 0;
+    }
+
+    /**
+     * {@return whether a page with these flags may be part of the same large page as an address}
+     *
+     * @param page linear address of the page
+     * @param flags its flags, from {@link DataPage}
+     * @param address linear address
+     */
+    public static boolean sameLargePage(long page, int flags, long address) {
+        return Mmu.samePage(page, address, flags);
+    }
+
     /**
      * Asks to be told, once, when code bytes change.
      *
@@ -226,7 +247,7 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     }
 
     /** A page translated for data. */
-    protected static final class DataPage {
+    public static final class DataPage {
         /** Offset of the page in RAM. */
         public long offset;
 
@@ -235,6 +256,9 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
 
         /** Writes may go there directly. */
         public boolean writable;
+
+        /** What decides which flushes concern the page; see {@link #sameLargePage} and {@link #global}. */
+        public int flags;
 
         /** Creates an object to be filled. */
         public DataPage() {}
@@ -259,6 +283,7 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
             result.offset = offset;
             result.readable = cpu.mmu.readable(address);
             result.writable = cpu.mmu.writable(address);
+            result.flags = cpu.mmu.flags(address);
             return true;
         } catch (Fault fault) {
             cpu.cr2 = pageFaultAddress;

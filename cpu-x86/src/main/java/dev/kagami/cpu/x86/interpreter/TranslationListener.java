@@ -5,11 +5,20 @@ interface TranslationListener {
     /** An event is pending: translated code must be left soon. Called from any thread. */
     void eventPending();
 
-    /** All translations of linear addresses may have changed. */
-    void translationsFlushed();
+    /**
+     * All translations of linear addresses may have changed.
+     *
+     * @param keepGlobal whether those of global pages are still good
+     */
+    void translationsFlushed(boolean keepGlobal);
 
-    /** The translation of one page may have changed. */
-    void translationFlushed(long page);
+    /**
+     * The translation of one page may have changed.
+     *
+     * @param page linear address of the page
+     * @param large whether it may be part of a large page, all of which may have changed
+     */
+    void translationFlushed(long page, boolean large);
 
     /**
      * Writes to a page of RAM must be seen from now on, because code of it is being cached. Called on the CPU's thread, or on

@@ -13,9 +13,9 @@ final class CodeCacheTest {
             CodeCache code = machine.cpu.code;
             Block block = new BlockBuilder(machine.cpu).build(TestMachine.CODE);
             assertThat(code.find(TestMachine.CODE, machine.cpu.codeMode)).isSameAs(block);
-            code.flushTranslations();
+            code.flushTranslations(false);
             assertThat(code.find(TestMachine.CODE, machine.cpu.codeMode)).isSameAs(block);
-            code.flushTranslation(TestMachine.CODE);
+            code.flushTranslation(TestMachine.CODE, false);
             assertThat(code.find(TestMachine.CODE, machine.cpu.codeMode)).isSameAs(block);
         }
     }
