@@ -4,6 +4,7 @@ module dev.kagami.image {
     requires transitive dev.kagami.block;
     requires org.apache.commons.compress;
     requires static org.jspecify;
+    requires java.net.http;
     requires org.tukaani.xz;
 
     exports dev.kagami.image;

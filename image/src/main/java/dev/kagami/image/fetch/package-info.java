@@ -1,0 +1,2 @@
+/** Gets disk images from elsewhere: downloads, digests, archives. */
+package dev.kagami.image.fetch;
