@@ -1,11 +1,16 @@
 package dev.kagami.cli;
 
+import dev.kagami.vm.CachedImage;
 import dev.kagami.vm.DiskImage;
 import dev.kagami.vm.DiskImage.Compression;
 import dev.kagami.vm.DiskImage.Format;
 import dev.kagami.vm.DiskImage.Repair;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -249,6 +254,94 @@ final class ImageCommand implements Runnable {
             return CHECK_ERRORS;
         }
         return check.leaks() > 0 ? CHECK_LEAKS : 0;
+    }
+
+    @Command(
+            description =
+                    "Fetches an image for 'kagami run --image', or asks whether there is a newer one, and prints where"
+                            + " it is. That file must not be written.",
+            mixinStandardHelpOptions = true,
+            versionProvider = Kagami.Version.class,
+            sortOptions = false,
+            usageHelpAutoWidth = true,
+            exitCodeListHeading = STATUS,
+            exitCodeList = {STATUS_OK, STATUS_FAILED, STATUS_USAGE})
+    void fetch(
+            @Parameters(
+                            paramLabel = "SOURCE",
+                            description =
+                                    "An http, https or file address, or a path: a raw or qcow2 image, also packed with"
+                                            + " gzip or xz, perhaps in a tar.")
+                    String source,
+            @Option(
+                            names = {"-d", "--digest"},
+                            paramLabel = "DIGEST",
+                            description =
+                                    "What must come: sha256:0123..., sha512:0123..., or a file or address, also one"
+                                            + " relative to SOURCE, such as SHA256SUMS. Default: what comes the first time is"
+                                            + " trusted.")
+                    @Nullable
+                    String digest) {
+        CachedImage image;
+        try (ProgressBar bar = ProgressBar.onStandardError(spec.commandLine().getErr())) {
+            image = CachedImage.refresh(source, digest, bar::show);
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(image.file());
+        out.flush();
+    }
+
+    @Command(
+            description = "Lists the images that were fetched, the latest used first.",
+            mixinStandardHelpOptions = true,
+            versionProvider = Kagami.Version.class,
+            sortOptions = false,
+            usageHelpAutoWidth = true,
+            exitCodeListHeading = STATUS,
+            exitCodeList = {STATUS_OK, STATUS_FAILED, STATUS_USAGE})
+    void list() {
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf("%-6s %7s  %-10s  %-19s  %s%n", "FORMAT", "SIZE", "USED", "DIGEST", "SOURCE");
+        for (CachedImage image : CachedImage.list()) {
+            out.printf(
+                    "%-6s %7s  %tF  %.19s  %s%n",
+                    image.format(),
+                    size(image.size()),
+                    image.used().atZone(ZoneId.systemDefault()),
+                    image.digest(),
+                    image.source());
+        }
+        out.flush();
+    }
+
+    @Command(
+            description = "Deletes images that were fetched, and what has come of unfinished fetches.",
+            mixinStandardHelpOptions = true,
+            versionProvider = Kagami.Version.class,
+            sortOptions = false,
+            usageHelpAutoWidth = true,
+            exitCodeListHeading = STATUS,
+            exitCodeList = {STATUS_OK, STATUS_FAILED, STATUS_USAGE})
+    void prune(
+            @Option(
+                            names = "--unused-for",
+                            paramLabel = "DAYS",
+                            defaultValue = "0",
+                            description = "Delete only what wasn't used for so many days. Default: everything.")
+                    int days) {
+        require("prune", days >= 0, "--unused-for can't be negative");
+        PrintWriter out = spec.commandLine().getOut();
+        Instant before = Instant.now().minus(Duration.ofDays(days));
+        for (CachedImage.Pruned pruned : CachedImage.prune(Set.of(), before)) {
+            out.printf("deleted %s (%s)%n", pruned.source(), size(pruned.bytes()));
+        }
+        out.flush();
+    }
+
+    private static String size(long bytes) {
+        return bytes < 1 << 20
+                ? "%d K".formatted(bytes + 1023 >> 10)
+                : bytes < 1 << 30 ? "%d M".formatted(bytes >> 20) : "%.1f G".formatted(bytes / (double) (1 << 30));
     }
 
     private DiskImage.Options options(

@@ -1,5 +1,6 @@
 package dev.kagami.cli;
 
+import dev.kagami.vm.Disk;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.LinuxBoot;
@@ -78,11 +79,12 @@ final class RunCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         Optional<Terminal> terminal = noRaw ? Optional.empty() : Terminal.onStandardInput();
         Optional<LinuxBoot> linux = boot.kernel(storage, err, terminal.flatMap(Terminal::size));
+        Optional<Disk> image = storage.image(err);
         InputStream keys = new FileInputStream(FileDescriptor.in);
         Leave leave = new Leave(err);
         boolean raw = terminal.isPresent();
         try (PrintStream trace = debugging.openTrace(raw);
-                VirtualMachine machine = VirtualMachine.create(c -> describe(c, linux, trace)
+                VirtualMachine machine = VirtualMachine.create(c -> describe(c, linux, image, trace)
                         .serial(s -> s.input(raw ? new EscapeKeys(keys, leave) : keys)
                                 .output(new FileOutputStream(FileDescriptor.out))))) {
             leave.machine = machine;
@@ -106,10 +108,10 @@ final class RunCommand implements Callable<Integer> {
     }
 
     private VirtualMachineConfig.Builder describe(
-            VirtualMachineConfig.Builder c, Optional<LinuxBoot> linux, PrintStream trace) {
+            VirtualMachineConfig.Builder c, Optional<LinuxBoot> linux, Optional<Disk> image, PrintStream trace) {
         boot.addTo(c, linux);
         processors.addTo(c);
-        storage.addTo(c);
+        storage.addTo(c, image);
         networks.addTo(c, storage);
         devices.addTo(c);
         debugging.addTo(c, trace);

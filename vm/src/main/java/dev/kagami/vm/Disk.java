@@ -1,6 +1,7 @@
 package dev.kagami.vm;
 
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A disk of a machine: an image file (raw or qcow2, found by its contents) that the guest sees as a virtio block device.
@@ -47,5 +48,30 @@ public record Disk(Path image, Mode mode) {
      */
     public static Disk temporary(Path image) {
         return new Disk(image, Mode.TEMPORARY);
+    }
+
+    /**
+     * Describes a disk that begins as an image from elsewhere, which is fetched now unless it is in the cache, and whose
+     * changes are forgotten when the machine ends.
+     *
+     * @param source an http, https or file address, or a path; see {@link CachedImage}
+     * @return the disk
+     * @throws KagamiException when the image can't be had
+     */
+    public static Disk ofImage(String source) {
+        return ofImage(source, null, (phase, fraction) -> {});
+    }
+
+    /**
+     * Describes a disk that begins as an image from elsewhere, as {@link #ofImage(String)} does.
+     *
+     * @param source where it comes from
+     * @param digest what it must be, such as {@code sha256:0123...}, or null; see {@link CachedImage}
+     * @param progress hears of the fetching
+     * @return the disk
+     * @throws KagamiException when the image can't be had, or isn't what the digest says
+     */
+    public static Disk ofImage(String source, @Nullable String digest, ProgressListener progress) {
+        return temporary(CachedImage.get(source, digest, progress).file());
     }
 }

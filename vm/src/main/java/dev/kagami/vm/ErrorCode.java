@@ -14,6 +14,8 @@ public enum ErrorCode {
     SOCKET_UNUSABLE,
     /** A disk image is damaged, in use, or of a kind that can't be used. */
     DISK_UNUSABLE,
+    /** An image could not be fetched, isn't the one that its digest says, or is none. */
+    IMAGE_UNAVAILABLE,
     /** No engine has the name that was asked for. */
     ENGINE_UNKNOWN,
     /** The engine that was asked for, or every engine, can't run on this host. */
