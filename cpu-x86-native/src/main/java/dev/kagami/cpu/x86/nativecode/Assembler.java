@@ -262,7 +262,7 @@ final class Assembler {
         memory(reg, base, NONE, 0, displacement);
     }
 
-    /** pext to, from, gs:[offset] for registers below 8. */
+    /** pext to, from, gs:[offset], with {@code to} below 8. */
     void extractByState(int to, int from, int offset) {
         emit(GS);
         emit(0xC4);
@@ -280,6 +280,26 @@ final class Assembler {
         emit(0xF0);
         emit(0xC0 | to << 3 | from);
         emit(count);
+    }
+
+    /** sarx to, from, count, with {@code to} below 8. */
+    void shiftRight(int to, int from, int count, boolean wide) {
+        emit(0xC4);
+        emit(0xC2 | (from < 8 ? 0x20 : 0)); // R and X clear, map 0F38
+        emit((wide ? 0x80 : 0) | (~count & 15) << 3 | 2); // L0, F3
+        emit(0xF7);
+        emit(0xC0 | to << 3 | from & 7);
+    }
+
+    /** movsxd to, from32. */
+    void signExtend(int to, int from) {
+        registers(0x63, to, from, true);
+    }
+
+    /** jmp rel32 to a position emitted before. */
+    void jumpBack(int target) {
+        int at = jump();
+        set32(at, target - (at + 4));
     }
 
     /** jmp rel32 to be filled in. Returns the position of the displacement. */
@@ -344,6 +364,58 @@ final class Assembler {
     void load32(int reg, int base, int displacement) {
         emit(0x8B);
         memory(reg, base, NONE, 0, displacement);
+    }
+
+    /** mov [base + displacement], reg16, for registers below 8. */
+    void store16(int reg, int base, int displacement) {
+        emit(0x66);
+        emit(0x89);
+        memory(reg, base, NONE, 0, displacement);
+    }
+
+    /** An arithmetic instruction, by the opcode of its form with the source in ModRM.reg; changes flags. */
+    void arithmetic(int opcode, int to, int from, boolean wide) {
+        registers(opcode, from, to, wide);
+    }
+
+    /** An arithmetic instruction with a constant, by its opcode extension; changes flags. */
+    void arithmeticConstant(int extension, int to, int value, boolean wide) {
+        registers(0x81, extension, to, wide);
+        emit32(value);
+    }
+
+    /** shr reg32, count; changes flags. */
+    void shiftRightConstant(int reg, int count) {
+        registers(0xC1, 5, reg, false);
+        emit(count);
+    }
+
+    /** neg reg32; changes flags. */
+    void negate32(int reg) {
+        registers(0xF7, 3, reg, false);
+    }
+
+    /** cmovcc to, from. */
+    void moveIf(int condition, int to, int from, boolean wide) {
+        int rex = (wide ? 8 : 0) | (to & 8) >> 1 | (from & 8) >> 3;
+        if (rex != 0) {
+            emit(0x40 | rex);
+        }
+        emit(0x0F);
+        emit(0x40 | condition);
+        emit(0xC0 | (to & 7) << 3 | from & 7);
+    }
+
+    /** A repeated string instruction. */
+    void repeat(int opcode, int size) {
+        if (size == 2) {
+            emit(0x66);
+        }
+        emit(0xF3);
+        if (size == 8) {
+            emit(0x48);
+        }
+        emit(opcode);
     }
 
     private void registers(int opcode, int reg, int rm, boolean wide) {

@@ -31,6 +31,12 @@ final class BlockCode {
     /** Whether the block may use the vector registers. */
     boolean vectors;
 
+    /** Whether the block runs at privilege level 3; otherwise at 0. */
+    boolean user;
+
+    /** The instruction before was STI: no events must be looked at before the current one has run. */
+    boolean shadow;
+
     /** Position in the code memory where the code being emitted will stand. */
     private int origin;
 
@@ -49,9 +55,11 @@ final class BlockCode {
     }
 
     /** Begins a block. */
-    void begin(byte[] bytes, long guest, int position, boolean withVectors, int wayOut) {
+    void begin(byte[] bytes, long guest, int position, boolean withVectors, boolean userMode, int wayOut) {
         asm.clear();
         vectors = withVectors;
+        user = userMode;
+        shadow = false;
         leave = wayOut;
         stubs.clear();
         code = bytes;

@@ -20,6 +20,7 @@ final class NativeVcpu extends TranslatingVcpu {
     private static final int HUGE_SHIFT = 30;
 
     private static final int GUEST_RSP = 4;
+    private static final int SEGMENTS = 6;
 
     /** One for each privilege and each way of using vector registers. */
     private static final int JUMP_CACHES = 4;
@@ -78,6 +79,8 @@ final class NativeVcpu extends TranslatingVcpu {
         code.installFixed(translator.entry().emitLeave(code.fixedPosition(), false));
         code.installFixed(translator.entry().emitLeave(code.fixedPosition(), true));
         state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
+        state.set(LONG, StateBlock.BIT_MASKS, 31L);
+        state.set(LONG, StateBlock.BIT_MASKS + 8L, 63L);
         state.set(LONG, StateBlock.CANONICAL_MASK, 0x1FFFEL);
         state.set(INT, StateBlock.HOST_MXCSR, JVM_MXCSR);
         state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (SoftTlb.ENTRIES - 1) << 12);
@@ -141,6 +144,9 @@ final class NativeVcpu extends TranslatingVcpu {
         if (disturbance != null && disturb(disturbance)) {
             return true;
         }
+        if (!supervisorOrUser()) {
+            return false;
+        }
         NativeBlock block = find(instructionPointer(), false);
         if (block == null) {
             return false;
@@ -168,6 +174,7 @@ final class NativeVcpu extends TranslatingVcpu {
             eventPending();
         }
         copyOut(state, StateBlock.REGISTERS, StateBlock.FLAGS, StateBlock.BASES);
+        copySystemOut();
         vectors = false;
         if (needsVectors) {
             takeVectors();
@@ -218,6 +225,7 @@ final class NativeVcpu extends TranslatingVcpu {
         }
         long guest = indirect ? state.get(LONG, StateBlock.TARGET) : exit.guest;
         copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
+        copySystemIn();
         setInstructionPointer(guest);
         if (exit.kind == Exit.Kind.VECTOR) {
             if (!vectorsUsable()) {
@@ -270,6 +278,7 @@ final class NativeVcpu extends TranslatingVcpu {
         state.set(LONG, stackPointer, state.get(LONG, stackPointer) - exit.release);
         countInstructions(-1);
         copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
+        copySystemIn();
         if (vectors) {
             giveVectors();
         }
@@ -310,6 +319,27 @@ final class NativeVcpu extends TranslatingVcpu {
         return target;
     }
 
+    // ---------------------------------------------------------------- system registers
+
+    private void copySystemOut() {
+        for (int i = 0; i < SEGMENTS; i++) {
+            state.set(LONG, StateBlock.SELECTORS + 8L * i, selector(i));
+        }
+        int flags = systemFlags();
+        state.set(INT, StateBlock.INTERRUPT_FLAG, flags & FLAG_IF);
+        state.set(INT, StateBlock.INTERRUPT_WAITING, interruptWaiting() ? 1 : 0);
+        state.set(INT, StateBlock.DIRECTION, flags & FLAG_DF);
+        // While translated code runs, the host's flags have bit 1 and IF, and none of those that only the guest may
+        // have.
+        state.set(LONG, StateBlock.OTHER_FLAGS, (long) (flags & PUSHED_FLAGS) - 2 - FLAG_IF);
+        state.set(LONG, StateBlock.KERNEL_GS_BASE, kernelGsBase());
+    }
+
+    private void copySystemIn() {
+        setInterruptFlag(state.get(INT, StateBlock.INTERRUPT_FLAG));
+        setGsBases(state.get(LONG, StateBlock.BASES + 8L), state.get(LONG, StateBlock.KERNEL_GS_BASE));
+    }
+
     // ---------------------------------------------------------------- vector registers
 
     private void takeVectors() {
@@ -336,7 +366,8 @@ final class NativeVcpu extends TranslatingVcpu {
         int available = PAGE_SIZE - from;
         MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, (long) block.page * PAGE_SIZE + from, guestCode, 0, available);
         boolean withVectors = (block.mode & VECTOR_MODE) != 0;
-        Translator.Result result = translator.translate(guestCode, available, block.linear, position, withVectors);
+        Translator.Result result =
+                translator.translate(guestCode, available, block.linear, position, withVectors, userMode());
         if (result.instructions() == 0) {
             block.refused = !result.stoppedForVectors();
             block.needsVectors = result.stoppedForVectors();

@@ -56,7 +56,31 @@ final class StateBlock {
     /** The 16 vector registers; current only outside of translated code. */
     static final int VECTORS = 0x100;
 
-    static final int SIZE = 0x200;
+    /** Selectors of the six segment registers, as quadwords. */
+    static final int SELECTORS = 0x800;
+
+    /** The guest's IF, at its place in RFLAGS. */
+    static final int INTERRUPT_FLAG = 0x830;
+
+    /** Not 0 when an interrupt waits for IF, so that STI is the interpreter's. */
+    static final int INTERRUPT_WAITING = 0x834;
+
+    /** What must be added to the host's flags, with {@link #INTERRUPT_FLAG}, to have the guest's. */
+    static final int OTHER_FLAGS = 0x838;
+
+    /** Not 0 when DF is set. */
+    static final int DIRECTION = 0x840;
+
+    /** IA32_KERNEL_GS_BASE. */
+    static final int KERNEL_GS_BASE = 0x848;
+
+    /** A register's place while it is needed for something else. */
+    static final int SPARE = 0x850;
+
+    /** The masks 31 and 63. */
+    static final int BIT_MASKS = 0x858;
+
+    static final int SIZE = 0x900;
 
     private StateBlock() {}
 }

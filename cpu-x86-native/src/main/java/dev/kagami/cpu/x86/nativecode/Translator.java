@@ -15,6 +15,9 @@ final class Translator {
     private final PlainCode plain;
     private final VectorCode vector;
     private final BranchCode branch;
+    private final SystemCode system;
+    private final StringCode string;
+    private final BitCode bit;
 
     /** The block ended at an instruction that needs the vector registers. */
     private boolean stoppedForVectors;
@@ -29,6 +32,9 @@ final class Translator {
         plain = new PlainCode(block, memory);
         vector = new VectorCode(block, memory);
         branch = new BranchCode(block, memory);
+        system = new SystemCode(block, memory);
+        string = new StringCode(block, memory);
+        bit = new BitCode(block, memory);
     }
 
     /** Makes the blocks to come shorter than usual. */
@@ -52,10 +58,11 @@ final class Translator {
      * @param guest linear address
      * @param position where the code will stand in the code memory
      * @param withVectors whether the guest's vector registers are in the host's while it runs
+     * @param user whether it runs at privilege level 3; otherwise at 0
      * @return the code; valid until the next call
      */
-    Result translate(byte[] bytes, int length, long guest, int position, boolean withVectors) {
-        block.begin(bytes, guest, position, withVectors, entry.leave(withVectors));
+    Result translate(byte[] bytes, int length, long guest, int position, boolean withVectors, boolean user) {
+        block.begin(bytes, guest, position, withVectors, user, entry.leave(withVectors));
         stoppedForVectors = false;
         asm.loadState32(Registers.ADDRESS, StateBlock.EVENTS);
         int quiet = asm.jumpIfEcxZero();
@@ -72,10 +79,13 @@ final class Translator {
             }
             block.begin = asm.position();
             int stubsBefore = block.stubs();
+            boolean shadow = block.shadow;
+            block.shadow = false;
             Outcome outcome = instruction();
             if (outcome == Outcome.REFUSED) {
                 // Nothing may be left of it: the interpreter does it all.
                 block.takeBack(stubsBefore);
+                block.shadow = shadow;
                 break;
             }
             block.start += in.length;
@@ -83,7 +93,7 @@ final class Translator {
             open = outcome == Outcome.GOES_ON;
         }
         if (open) {
-            if (block.instructions == limit || block.start == length && length > 0) {
+            if (!block.shadow && (block.instructions == limit || block.start == length)) {
                 block.direct(block.guest());
             } else {
                 Exit.Kind kind = stoppedForVectors ? Exit.Kind.VECTOR : Exit.Kind.INTERPRET;
@@ -96,6 +106,21 @@ final class Translator {
     }
 
     private Outcome instruction() {
+        Outcome outcome = usual();
+        if (outcome == Outcome.REFUSED) {
+            outcome = system.emit();
+        }
+        if (outcome == Outcome.REFUSED) {
+            outcome = bit.emit();
+        }
+        if (outcome == Outcome.REFUSED && string.handles()) {
+            string.emit();
+            outcome = Outcome.GOES_ON;
+        }
+        return outcome;
+    }
+
+    private Outcome usual() {
         int properties = Plain.classify(in);
         if (properties != Plain.NO) {
             return plain.emit(properties) ? Outcome.GOES_ON : Outcome.REFUSED;

@@ -57,6 +57,7 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         Block block = null;
         int i = 0;
         cpu.linkFrom = null;
+        cpu.interruptShadow = false;
         try {
             block = lookUp();
             cpu.next = null;
@@ -74,6 +75,7 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         Block block = null;
         int i = 0;
         cpu.linkFrom = null;
+        cpu.interruptShadow = false;
         try {
             long linear = cpu.codeAddress();
             block = cpu.code.find(linear, cpu.codeMode | BlockBuilder.SINGLE);
@@ -113,6 +115,60 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         return cpu.cpl == 3;
     }
 
+    /** {@return whether the CPU is at privilege level 0 or 3} */
+    protected final boolean supervisorOrUser() {
+        return cpu.cpl == 0 || cpu.cpl == 3;
+    }
+
+    /** RFLAGS.IF. */
+    protected static final int FLAG_IF = Cpu.IF;
+
+    /** RFLAGS.DF. */
+    protected static final int FLAG_DF = Cpu.DF;
+
+    /** The flags besides the arithmetic ones and IF that PUSHF stores. */
+    protected static final int PUSHED_FLAGS = ~(Cpu.ARITHMETIC | Cpu.IF | Cpu.RF | Cpu.VM);
+
+    /** {@return RFLAGS without the arithmetic flags} */
+    protected final int systemFlags() {
+        return cpu.systemFlags;
+    }
+
+    /**
+     * Sets or clears IF, without looking at interrupts that wait for it.
+     *
+     * @param flag {@link #FLAG_IF} or 0
+     */
+    protected final void setInterruptFlag(int flag) {
+        cpu.systemFlags = cpu.systemFlags & ~Cpu.IF | flag;
+    }
+
+    /** {@return whether an interrupt waits until IF is set} */
+    protected final boolean interruptWaiting() {
+        return cpu.interruptWaiting;
+    }
+
+    /** {@return a segment register's selector} */
+    protected final int selector(int segment) {
+        return cpu.selector[segment];
+    }
+
+    /** {@return IA32_KERNEL_GS_BASE} */
+    protected final long kernelGsBase() {
+        return cpu.msrs.kernelGsBase;
+    }
+
+    /**
+     * Sets the bases that SWAPGS swaps.
+     *
+     * @param base base of GS
+     * @param kernelBase IA32_KERNEL_GS_BASE
+     */
+    protected final void setGsBases(long base, long kernelBase) {
+        cpu.r[Cpu.SEGMENT_BASE + Cpu.GS] = base;
+        cpu.msrs.kernelGsBase = kernelBase;
+    }
+
     /** {@return the TLB view in use: user, supervisor, supervisor with RFLAGS.AC} */
     protected final int view() {
         return cpu.mmu.viewNumber();
@@ -133,8 +189,11 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         return cpu.events() != 0;
     }
 
-    /** Counts instructions that translated code has run. */
+    /** Counts instructions that translated code has run; a shadow of STI from before is over if there are any. */
     protected final void countInstructions(long count) {
+        if (count > 0) {
+            cpu.interruptShadow = false;
+        }
         cpu.retired += count;
     }
 
