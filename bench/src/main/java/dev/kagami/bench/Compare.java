@@ -26,7 +26,7 @@ import picocli.CommandLine.ScopeType;
         name = "compare",
         description =
                 "Boots one guest to power-off under Kagami and QEMU (TCG) in alternation and compares wall times.",
-        subcommands = CompareWorkloads.class,
+        subcommands = {CompareWorkloads.class, CompareImage.class},
         mixinStandardHelpOptions = true)
 public final class Compare implements Callable<Integer> {
     private static final Pattern INSTRUCTIONS = Pattern.compile("guest instructions\\D*([\\d,._']+)");

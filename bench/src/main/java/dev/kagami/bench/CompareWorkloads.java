@@ -6,7 +6,6 @@ import dev.kagami.block.OpenOptions;
 import dev.kagami.image.DiskBoot;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,7 +16,6 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -90,12 +88,15 @@ final class CompareWorkloads implements Callable<Integer> {
             paramLabel = "DIRECTORY")
     private @Nullable Path write;
 
+    private int iperfPort;
+
     private CompareWorkloads() {}
 
     @Override
     public Integer call() throws IOException, InterruptedException {
         Path directory = Files.createTempDirectory("kagami-workloads");
-        try {
+        try (IperfServer server = needsNetwork() ? IperfServer.start() : null) {
+            iperfPort = server == null ? 0 : server.port();
             List<Contender> contenders = contenders(directory);
             Results results = new Results(contenders, workloads);
             for (int run = 1; run <= runs; run++) {
@@ -112,7 +113,7 @@ final class CompareWorkloads implements Callable<Integer> {
             }
             return 0;
         } finally {
-            deleteFiles(directory);
+            Temporary.delete(directory);
         }
     }
 
@@ -146,12 +147,17 @@ final class CompareWorkloads implements Callable<Integer> {
         return contenders;
     }
 
+    private boolean needsNetwork() {
+        return workloads.stream().anyMatch(Workload::needsNetwork);
+    }
+
     private String script(boolean inGuest) throws IOException {
-        String header = "WORKLOADS='%s'%nSECONDS_EACH=%d%nIN_GUEST=%d%n"
+        String header = "WORKLOADS='%s'%nSECONDS_EACH=%d%nIN_GUEST=%d%nIPERF_PORT=%d%n"
                 .formatted(
                         workloads.stream().map(Workload::id).collect(Collectors.joining(" ")),
                         seconds,
-                        inGuest ? 1 : 0);
+                        inGuest ? 1 : 0,
+                        iperfPort);
         try (InputStream in = CompareWorkloads.class.getResourceAsStream("workloads.sh")) {
             if (in == null) {
                 throw new IOException("workloads.sh is not in the jar");
@@ -173,7 +179,8 @@ final class CompareWorkloads implements Callable<Integer> {
                 boot.kernel().toString()));
         boot.initrd().ifPresent(initrd -> command.addAll(List.of("--initrd", initrd.toString())));
         command.addAll(List.of("--append", commandLine, "--engine", engine, "--cpus", Integer.toString(cpus)));
-        command.addAll(List.of("--memory", memory + "M", "--network", "none", "--temporary"));
+        command.addAll(List.of("--memory", memory + "M", "--temporary"));
+        command.addAll(List.of("--network", needsNetwork() ? "nat" : "none"));
         command.addAll(List.of("--disk", disk.toString(), "--disk", script.toString()));
         return command;
     }
@@ -183,7 +190,8 @@ final class CompareWorkloads implements Callable<Integer> {
         command.addAll(List.of("-smp", Integer.toString(cpus), "-m", Integer.toString(memory)));
         command.addAll(List.of("-kernel", boot.kernel().toString(), "-append", commandLine));
         boot.initrd().ifPresent(initrd -> command.addAll(List.of("-initrd", initrd.toString())));
-        command.addAll(List.of("-display", "none", "-serial", "stdio", "-no-reboot", "-nic", "none", "-snapshot"));
+        command.addAll(List.of("-display", "none", "-serial", "stdio", "-no-reboot", "-snapshot"));
+        command.addAll(List.of("-nic", needsNetwork() ? "user,model=virtio-net-pci" : "none"));
         command.addAll(List.of("-drive", "if=virtio,file=" + disk));
         command.addAll(List.of("-drive", "if=virtio,format=raw,file=" + script));
         return command;
@@ -200,6 +208,9 @@ final class CompareWorkloads implements Callable<Integer> {
             }
             String[] words = line.substring(RESULT.length()).split(" ");
             Workload workload = Workload.of(words[0]).orElseThrow(() -> new IOException("unexpected: " + line));
+            if (words.length < 2 && contender.name().equals(Results.HOST) && workload.needsNetwork()) {
+                continue;
+            }
             if (words.length < 2) {
                 System.err.println("compare: " + contender.name() + " has no result for " + words[0]
                         + ": is its program installed there?");
@@ -207,19 +218,6 @@ final class CompareWorkloads implements Callable<Integer> {
             }
             results.add(contender, workload, Double.parseDouble(words[1]));
         }
-    }
-
-    private static void deleteFiles(Path directory) throws IOException {
-        try (Stream<Path> files = Files.list(directory)) {
-            files.forEach(file -> {
-                try {
-                    Files.delete(file);
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
-        }
-        Files.delete(directory);
     }
 
     private static final class WorkloadConverter implements picocli.CommandLine.ITypeConverter<Workload> {

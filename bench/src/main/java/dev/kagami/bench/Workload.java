@@ -17,7 +17,12 @@ enum Workload {
     PYTHON("python", "python3 loop of 20,000", "loops/s"),
     GZIP("gzip", "gzip -6 of 1.7 MB of digits", "runs/s"),
     GCC("gcc", "gcc -O2 of a small file", "runs/s"),
-    FORK("fork", "fork and exec of /bin/true, 200 times", "runs/s");
+    FORK("fork", "fork and exec of /bin/true, 200 times", "runs/s"),
+    DISK_READ_4K("disk-read-4k", "disk: 4 KiB direct random read", "reads/s"),
+    DISK_READ_1M("disk-read-1m", "disk: 1 MiB direct sequential read", "MiB/s"),
+    DISK_WRITE_1M("disk-write-1m", "disk: 1 MiB direct sequential write", "MiB/s"),
+    IPERF_OUT("iperf-out", "iperf3 from the guest", "Mbit/s"),
+    IPERF_IN("iperf-in", "iperf3 to the guest", "Mbit/s");
 
     private final String id;
     private final String title;
@@ -42,6 +47,11 @@ enum Workload {
     /** {@return what its values count} */
     String unit() {
         return unit;
+    }
+
+    /** {@return whether a guest needs a network and the host an iperf3 server} */
+    boolean needsNetwork() {
+        return this == IPERF_OUT || this == IPERF_IN;
     }
 
     static Optional<Workload> of(String id) {

@@ -11,6 +11,7 @@ if [ "$IN_GUEST" = 1 ]; then
 fi
 directory=$(mktemp -d)
 cd "$directory" || exit 1
+disk_directory=$(mktemp -d -p /var/tmp)
 
 openssl_speed() { openssl speed -seconds "$SECONDS_EACH" "$@" 2>/dev/null | tail -n 1; }
 
@@ -46,6 +47,29 @@ print(calls / (time.monotonic() - start))
 END
     } >work.py
     python3 work.py
+}
+
+# Accesses a file on the disk past the guest's page cache: mode, block size. Prints what follows $3 in the results.
+disk() {
+    [ -e "$disk_directory/test_file.0" ] ||
+        (cd "$disk_directory" && sysbench fileio --file-num=1 --file-total-size=128M prepare >/dev/null)
+    (cd "$disk_directory" && sysbench fileio --file-num=1 --file-total-size=128M --file-extra-flags=direct \
+        --file-fsync-freq=0 --file-fsync-end=off --file-test-mode="$1" --file-block-size="$2" \
+        --time="$SECONDS_EACH" run) | awk -v name="$3" 'index($0, name) { print $NF }'
+}
+
+# The same for Kagami's NAT and QEMU's user network; in a guest only.
+network() {
+    [ "$IN_GUEST" = 1 ] || return
+    if ! ip address show | grep -q 10.0.2.15; then
+        modprobe virtio_net
+        device=$(cd /sys/class/net && echo e*)
+        ip link set lo up
+        ip address add 10.0.2.15/24 dev "$device"
+        ip link set "$device" up
+    fi
+    iperf3 -J -c 10.0.2.2 -p "$IPERF_PORT" -t "$SECONDS_EACH" "$@" |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["end"]["sum_received"]["bits_per_second"] / 1e6)'
 }
 
 run() {
@@ -88,6 +112,11 @@ END
         calls_a_second 'exec gcc -O2 -o small small.c'
         ;;
     fork) calls_a_second 'i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i + 1)); done' ;;
+    disk-read-4k) disk rndrd 4096 'reads/s:' ;;
+    disk-read-1m) disk seqrd 1M 'read, MiB/s:' ;;
+    disk-write-1m) disk seqrewr 1M 'written, MiB/s:' ;;
+    iperf-out) network ;;
+    iperf-in) network -R ;;
     *) echo "no workload $1" >&2 ;;
     esac
 }
@@ -95,7 +124,7 @@ END
 for workload in $WORKLOADS; do
     echo "@result $workload $(run "$workload")"
 done
-rm -rf "$directory"
+rm -rf "$directory" "$disk_directory"
 echo "@done"
 if [ "$IN_GUEST" = 1 ]; then
     sync
