@@ -8,7 +8,6 @@ import dev.kagami.block.OpenOptions;
 import dev.kagami.block.Overlay;
 import dev.kagami.block.iso.IsoImage;
 import dev.kagami.net.EthernetLink;
-import dev.kagami.net.MacAddress;
 import dev.kagami.net.nat.Nat;
 import dev.kagami.net.nat.NatConfig;
 import dev.kagami.net.nat.PortForward;
@@ -44,6 +43,8 @@ final class Devices implements AutoCloseable {
     private final List<BlockDevice> disks = new ArrayList<>();
     /** What the devices use of the host, to be closed in the reverse order. */
     private final List<AutoCloseable> backends = new ArrayList<>();
+    /** How many network cards there are so far. */
+    private int cards;
 
     /**
      * Makes what needs nothing of the host.
@@ -112,7 +113,7 @@ final class Devices implements AutoCloseable {
     private void addNetwork(Network network) {
         EthernetLink link = new EthernetLink();
         startNat(network, link);
-        devices.add(new NetworkDevice(NetworkConfig.of(link.first(), MacAddress.random())));
+        devices.add(new NetworkDevice(NetworkConfig.of(link.first(), CardAddress.of(config.disks(), cards++))));
     }
 
     private void startNat(Network network, EthernetLink link) {
