@@ -1,5 +1,6 @@
 package dev.kagami.cpu.x86.nativecode;
 
+import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -17,21 +18,16 @@ final class JumpCache {
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
-    private static final byte UNUSED = 0;
-    private static final byte USED = 1;
-    private static final byte GLOBAL = 2;
-
     private final MemorySegment memory;
-    private final int[][] used;
-    private final int[] usedCount;
-    private final byte[][] kinds;
+    private final UsedSlots[] used;
+    private final boolean[][] globals;
 
     JumpCache(Arena arena, int views) {
         memory = arena.allocate(views * VIEW_BYTES, 64);
-        used = new int[views][ENTRIES];
-        usedCount = new int[views];
-        kinds = new byte[views][ENTRIES];
+        used = new UsedSlots[views];
+        globals = new boolean[views][ENTRIES];
         for (int view = 0; view < views; view++) {
+            used[view] = new UsedSlots(ENTRIES);
             for (int i = 0; i < ENTRIES; i++) {
                 empty(view, i);
             }
@@ -45,14 +41,25 @@ final class JumpCache {
 
     /** Enters a block; {@code global} if it is in a global page. */
     void enter(int view, long guest, long host, boolean global) {
-        int i = (int) (guest >>> 1) & ENTRIES - 1;
-        if (kinds[view][i] == UNUSED) {
-            used[view][usedCount[view]++] = i;
-        }
-        kinds[view][i] = global ? GLOBAL : USED;
+        int i = index(guest);
+        used[view].add(i, global);
+        globals[view][i] = global;
         long at = view * VIEW_BYTES + 16L * i;
         memory.set(LONG, at, -guest);
         memory.set(LONG, at + 8, host);
+    }
+
+    private static int index(long guest) {
+        return (int) (guest >>> 1) & ENTRIES - 1;
+    }
+
+    /** Forgets the block at one address. */
+    void forget(long guest) {
+        for (int view = 0; view < used.length; view++) {
+            if (memory.get(LONG, view * VIEW_BYTES + 16L * index(guest)) == -guest) {
+                empty(view, index(guest));
+            }
+        }
     }
 
     /** Makes an entry hold an address that never leads to it. */
@@ -63,26 +70,22 @@ final class JumpCache {
     /** Forgets all, or all but what is in global pages. */
     void clear(boolean keepGlobal) {
         for (int view = 0; view < used.length; view++) {
-            int[] entries = used[view];
-            int kept = 0;
-            for (int j = 0; j < usedCount[view]; j++) {
-                int i = entries[j];
-                if (keepGlobal && kinds[view][i] == GLOBAL) {
-                    entries[kept++] = i;
-                } else {
+            UsedSlots slots = used[view];
+            for (int j = 0; j < (keepGlobal ? slots.localCount() : slots.count()); j++) {
+                int i = slots.get(j);
+                if (!keepGlobal || !globals[view][i]) {
                     empty(view, i);
-                    kinds[view][i] = UNUSED;
                 }
             }
-            usedCount[view] = kept;
+            slots.clear(!keepGlobal);
         }
     }
 
     /** Forgets what is in the aligned piece of 2 to the {@code shift} bytes that an address is in. */
     void drop(long address, int shift) {
         for (int view = 0; view < used.length; view++) {
-            for (int j = 0; j < usedCount[view]; j++) {
-                int i = used[view][j];
+            for (int j = 0; j < used[view].count(); j++) {
+                int i = used[view].get(j);
                 long guest = -memory.get(LONG, view * VIEW_BYTES + 16L * i);
                 if ((guest ^ address) >>> shift == 0) {
                     empty(view, i);

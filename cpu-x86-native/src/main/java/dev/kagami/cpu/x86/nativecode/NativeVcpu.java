@@ -363,7 +363,7 @@ final class NativeVcpu extends TranslatingVcpu {
         }
         code.keep(block);
         int from = (int) block.linear & PAGE_SIZE - 1;
-        int available = PAGE_SIZE - from;
+        int available = Math.min(PAGE_SIZE - from, Translator.MAX_BYTES);
         MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, (long) block.page * PAGE_SIZE + from, guestCode, 0, available);
         boolean withVectors = (block.mode & VECTOR_MODE) != 0;
         Translator.Result result =
@@ -389,7 +389,7 @@ final class NativeVcpu extends TranslatingVcpu {
         @Override
         public void codeChanged() {
             code.drop(block);
-            jumps.clear(false);
+            jumps.forget(block.linear);
         }
 
         @Override

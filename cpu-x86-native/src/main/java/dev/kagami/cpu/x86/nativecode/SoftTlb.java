@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
+import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -21,20 +22,16 @@ final class SoftTlb {
     private static final int PAGE_SHIFT = 12;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
-    /** Added to the flags of a slot that is in the list of used ones. */
-    private static final int USED = 1 << 7;
-
     private final MemorySegment memory;
-    private final int[][] used;
-    private final int[] usedCount;
+    private final UsedSlots[] used;
     private final byte[][] flags;
 
     SoftTlb(MemorySegment memory, int views) {
         this.memory = memory;
-        used = new int[views][ENTRIES];
-        usedCount = new int[views];
+        used = new UsedSlots[views];
         flags = new byte[views][ENTRIES];
         for (int view = 0; view < views; view++) {
+            used[view] = new UsedSlots(ENTRIES);
             for (int slot = 0; slot < ENTRIES; slot++) {
                 empty(view, slot);
             }
@@ -60,10 +57,8 @@ final class SoftTlb {
         int slot = slot(address);
         long at = view * VIEW_BYTES + 8L * slot;
         long minusPage = -(address & -1L << PAGE_SHIFT);
-        if (flags[view][slot] == 0) {
-            used[view][usedCount[view]++] = slot;
-        }
-        flags[view][slot] = (byte) (USED | page.flags);
+        used[view].add(slot, TranslatingVcpu.global(page.flags));
+        flags[view][slot] = (byte) page.flags;
         memory.set(LONG, at, page.readable ? minusPage : none(slot));
         memory.set(LONG, at + WRITES, page.writable ? minusPage : none(slot));
         memory.set(LONG, at + HOST, hostPage);
@@ -78,18 +73,14 @@ final class SoftTlb {
     /** Drops everything, or all but global pages. */
     void clear(boolean keepGlobal) {
         for (int view = 0; view < used.length; view++) {
-            int[] slots = used[view];
-            int kept = 0;
-            for (int i = 0; i < usedCount[view]; i++) {
-                int slot = slots[i];
-                if (keepGlobal && TranslatingVcpu.global(flags[view][slot])) {
-                    slots[kept++] = slot;
-                } else {
+            UsedSlots slots = used[view];
+            for (int i = 0; i < (keepGlobal ? slots.localCount() : slots.count()); i++) {
+                int slot = slots.get(i);
+                if (!keepGlobal || !TranslatingVcpu.global(flags[view][slot])) {
                     empty(view, slot);
-                    flags[view][slot] = 0;
                 }
             }
-            usedCount[view] = kept;
+            slots.clear(!keepGlobal);
         }
     }
 
@@ -102,8 +93,8 @@ final class SoftTlb {
     void drop(long address, boolean large) {
         for (int view = 0; view < used.length; view++) {
             empty(view, slot(address));
-            for (int i = 0; large && i < usedCount[view]; i++) {
-                int slot = used[view][i];
+            for (int i = 0; large && i < used[view].count(); i++) {
+                int slot = used[view].get(i);
                 if (TranslatingVcpu.sameLargePage(page(view, slot), flags[view][slot], address)) {
                     empty(view, slot);
                 }
@@ -121,10 +112,11 @@ final class SoftTlb {
     /** Makes writes to a host page miss. */
     void trapWrites(long hostPage) {
         for (int view = 0; view < used.length; view++) {
-            for (int i = 0; i < usedCount[view]; i++) {
-                long at = view * VIEW_BYTES + 8L * used[view][i];
+            for (int i = 0; i < used[view].count(); i++) {
+                int slot = used[view].get(i);
+                long at = view * VIEW_BYTES + 8L * slot;
                 if (memory.get(LONG, at + HOST) == hostPage) {
-                    memory.set(LONG, at + WRITES, none(used[view][i]));
+                    memory.set(LONG, at + WRITES, none(slot));
                 }
             }
         }

@@ -7,6 +7,9 @@ import dev.kagami.cpu.x86.decode.Instruction;
 final class Translator {
     private static final int MAX_INSTRUCTIONS = 64;
 
+    /** Most guest bytes that a block can have. */
+    static final int MAX_BYTES = MAX_INSTRUCTIONS * Instruction.MAX_LENGTH;
+
     private final Assembler asm = new Assembler();
     private final Decoder decoder = new Decoder();
     private final EntryCode entry = new EntryCode(asm);

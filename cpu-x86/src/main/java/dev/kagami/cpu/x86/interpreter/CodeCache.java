@@ -50,6 +50,8 @@ final class CodeCache implements CodeWriteListener {
     private final long[][] tags = new long[2][ENTRIES];
     private final CodePage[][] targets = new CodePage[2][ENTRIES];
     private final boolean[][] globals = new boolean[2][ENTRIES];
+    private final UsedSlots[] used = {new UsedSlots(ENTRIES), new UsedSlots(ENTRIES)};
+    private int view;
     private long[] tag;
     private CodePage[] target;
     private boolean[] global;
@@ -58,6 +60,9 @@ final class CodeCache implements CodeWriteListener {
     private final long[] jumpTags = new long[JUMPS];
 
     private final Block[] jumpBlocks = new Block[JUMPS];
+
+    /** There are some. */
+    private boolean jumpsKnown;
 
     /** Counts the times that translations were forgotten; a link to another page holds for one generation. */
     int generation;
@@ -70,7 +75,9 @@ final class CodeCache implements CodeWriteListener {
         tag = tags[0];
         target = targets[0];
         global = globals[0];
-        flushTranslations(false);
+        Arrays.fill(tags[0], NO_TAG);
+        Arrays.fill(tags[1], NO_TAG);
+        Arrays.fill(jumpTags, NO_JUMP);
         cpu.memory.addCodeWriteListener(this);
     }
 
@@ -80,6 +87,7 @@ final class CodeCache implements CodeWriteListener {
         tag = tags[i];
         target = targets[i];
         global = globals[i];
+        view = i;
     }
 
     /**
@@ -108,6 +116,7 @@ final class CodeCache implements CodeWriteListener {
         if (block.secondPage >= 0) {
             return secondHalfMatches(block, linear) ? block : null;
         }
+        jumpsKnown = true;
         jumpTags[jump] = linear;
         jumpBlocks[jump] = block;
         return block;
@@ -138,6 +147,7 @@ final class CodeCache implements CodeWriteListener {
         tag[i] = linear & -Mmu.PAGE_SIZE;
         target[i] = page;
         global[i] = (cpu.mmu.flags() & Mmu.FLAG_GLOBAL) != 0;
+        used[view].add(i, global[i]);
         return page;
     }
 
@@ -257,21 +267,23 @@ final class CodeCache implements CodeWriteListener {
      */
     void flushTranslations(boolean keepGlobal) {
         for (int view = 0; view < 2; view++) {
-            if (keepGlobal) {
-                for (int i = 0; i < ENTRIES; i++) {
-                    if (!globals[view][i]) {
-                        tags[view][i] = NO_TAG;
-                    }
+            UsedSlots slots = used[view];
+            for (int i = 0; i < (keepGlobal ? slots.localCount() : slots.count()); i++) {
+                int slot = slots.get(i);
+                if (!keepGlobal || !globals[view][slot]) {
+                    tags[view][slot] = NO_TAG;
                 }
-            } else {
-                Arrays.fill(tags[view], NO_TAG);
             }
+            slots.clear(!keepGlobal);
         }
         forgetJumps();
     }
 
     private void forgetJumps() {
-        Arrays.fill(jumpTags, NO_JUMP);
+        if (jumpsKnown) {
+            Arrays.fill(jumpTags, NO_JUMP);
+            jumpsKnown = false;
+        }
         generation++;
     }
 

@@ -86,10 +86,10 @@ final class Mmu {
     private final GuestMemory memory;
     private final MemorySegment ram;
     private final long[][] views = new long[3][TLB_ENTRIES * ENTRY_LONGS];
-    /** Indexes of the entries in use, so that a flush need not look at all. */
-    private final int[][] used = new int[3][TLB_ENTRIES];
+    /** The entries in use, so that a flush need not look at all. */
+    private final UsedSlots[] used = {new UsedSlots(TLB_ENTRIES), new UsedSlots(TLB_ENTRIES), new UsedSlots(TLB_ENTRIES)
+    };
 
-    private final int[] usedCount = new int[3];
     private int view;
 
     /** INVLPG inside of these bounds may concern a large page, of which any number of entries may be in the TLB. */
@@ -335,9 +335,7 @@ final class Mmu {
     private void enter(long[] tlb, int slot, long page, long offset, int access) {
         boolean watched = watchedByDebugger(page);
         boolean mayWrite = writable && (dirty || access == WRITE) && !memory.isWatched((int) (offset >>> PAGE_SHIFT));
-        if (tlb[slot] == NO_TAG && tlb[slot + 1] == NO_TAG && tlb[slot + 2] == NO_TAG) {
-            used[view][usedCount[view]++] = slot;
-        }
+        used[view].add(slot >> 2, (flags & FLAG_GLOBAL) != 0);
         tlb[slot] = watched ? NO_TAG : page;
         tlb[slot + 1] = mayWrite && !watched ? page : NO_TAG;
         tlb[slot + 2] = offset - page;
@@ -555,10 +553,10 @@ final class Mmu {
     /** Drops every translation, global ones too. */
     void flushAll() {
         for (int v = 0; v < views.length; v++) {
-            for (int i = 0; i < usedCount[v]; i++) {
-                clear(views[v], used[v][i]);
+            for (int i = 0; i < used[v].count(); i++) {
+                clear(views[v], used[v].get(i) << 2);
             }
-            usedCount[v] = 0;
+            used[v].clear(true);
         }
         largeLow = -1L;
         largeHigh = 0;
@@ -570,17 +568,13 @@ final class Mmu {
     void flushNonGlobal() {
         for (int v = 0; v < views.length; v++) {
             long[] tlb = views[v];
-            int[] slots = used[v];
-            int kept = 0;
-            for (int i = 0; i < usedCount[v]; i++) {
-                int slot = slots[i];
-                if ((tlb[slot + 3] & FLAG_GLOBAL) != 0) {
-                    slots[kept++] = slot;
-                } else {
+            for (int i = 0; i < used[v].localCount(); i++) {
+                int slot = used[v].get(i) << 2;
+                if ((tlb[slot + 3] & FLAG_GLOBAL) == 0) {
                     clear(tlb, slot);
                 }
             }
-            usedCount[v] = kept;
+            used[v].clear(false);
         }
         cpu.code.flushTranslations(true);
         tellFlushed(true);
@@ -603,7 +597,6 @@ final class Mmu {
         int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
         for (long[] tlb : views) {
             if (tlb[slot] == page || tlb[slot + 1] == page) {
-                // The slot stays in the list of used ones: its addend is not NO_TAG.
                 tlb[slot] = NO_TAG;
                 tlb[slot + 1] = NO_TAG;
             }
@@ -619,8 +612,8 @@ final class Mmu {
     private void dropPieces(long address) {
         for (int v = 0; v < views.length; v++) {
             long[] tlb = views[v];
-            for (int i = 0; i < usedCount[v]; i++) {
-                int slot = used[v][i];
+            for (int i = 0; i < used[v].count(); i++) {
+                int slot = used[v].get(i) << 2;
                 long page = tlb[slot] != NO_TAG ? tlb[slot] : tlb[slot + 1];
                 if (page != NO_TAG && samePage(page, address, (int) tlb[slot + 3])) {
                     tlb[slot] = NO_TAG;
@@ -649,8 +642,8 @@ final class Mmu {
     void trapWrites(int pageNumber) {
         for (int v = 0; v < views.length; v++) {
             long[] tlb = views[v];
-            for (int i = 0; i < usedCount[v]; i++) {
-                int slot = used[v][i];
+            for (int i = 0; i < used[v].count(); i++) {
+                int slot = used[v].get(i) << 2;
                 if (tlb[slot + 1] != NO_TAG && tlb[slot + 1] + tlb[slot + 2] >>> PAGE_SHIFT == pageNumber) {
                     tlb[slot + 1] = NO_TAG;
                 }

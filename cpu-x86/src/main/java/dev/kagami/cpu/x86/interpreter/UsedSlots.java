@@ -1,0 +1,79 @@
+package dev.kagami.cpu.x86.interpreter;
+
+/**
+ * The slots in use of a table that holds what is known of pages: those of global pages apart from the others, so that a
+ * flush looks at nothing that it keeps. A slot may be in both lists. Belongs to one thread.
+ */
+public final class UsedSlots {
+    private static final byte LOCAL = 1;
+    private static final byte GLOBAL = 2;
+
+    private final byte[] lists;
+    private final int[] locals;
+    private final int[] globals;
+    private int localCount;
+    private int globalCount;
+
+    /**
+     * Creates empty lists.
+     *
+     * @param slots size of the table
+     */
+    public UsedSlots(int slots) {
+        lists = new byte[slots];
+        locals = new int[slots];
+        globals = new int[slots];
+    }
+
+    /**
+     * Notes that a slot is in use from now on.
+     *
+     * @param slot its number
+     * @param global whether by a global page
+     */
+    public void add(int slot, boolean global) {
+        byte list = global ? GLOBAL : LOCAL;
+        if ((lists[slot] & list) != 0) {
+            return;
+        }
+        lists[slot] |= list;
+        if (global) {
+            globals[globalCount++] = slot;
+        } else {
+            locals[localCount++] = slot;
+        }
+    }
+
+    /** {@return how many slots there are in the lists} */
+    public int count() {
+        return localCount + globalCount;
+    }
+
+    /** {@return how many slots pages that are not global have used; they come first} */
+    public int localCount() {
+        return localCount;
+    }
+
+    /**
+     * {@return the number of a used slot}
+     *
+     * @param i from 0 to {@link #count} minus 1
+     */
+    public int get(int i) {
+        return i < localCount ? locals[i] : globals[i - localCount];
+    }
+
+    /** Empties the list of what pages that are not global have used, and the other one too if {@code all}. */
+    public void clear(boolean all) {
+        for (int i = 0; i < localCount; i++) {
+            lists[locals[i]] &= ~LOCAL;
+        }
+        localCount = 0;
+        if (all) {
+            for (int i = 0; i < globalCount; i++) {
+                lists[globals[i]] = 0;
+            }
+            globalCount = 0;
+        }
+    }
+}
