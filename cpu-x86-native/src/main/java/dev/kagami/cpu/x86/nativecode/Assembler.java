@@ -148,6 +148,51 @@ final class Assembler {
         state(xmm, offset);
     }
 
+    /** vmovups ymm, gs:[offset]. */
+    void loadWideVector(int ymm, int offset) {
+        wideVector(0x10, ymm, offset);
+    }
+
+    /** vmovups gs:[offset], ymm. */
+    void storeWideVector(int ymm, int offset) {
+        wideVector(0x11, ymm, offset);
+    }
+
+    private void wideVector(int opcode, int ymm, int offset) {
+        emit(GS);
+        emit(0xC5);
+        emit(ymm < 8 ? 0xFC : 0x7C); // no vvvv, 256 bits
+        emit(opcode);
+        state(ymm, offset);
+    }
+
+    /** vzeroupper. */
+    void zeroUpper() {
+        emit(0xC5);
+        emit(0xF8);
+        emit(0x77);
+    }
+
+    /**
+     * Emits the prefix of a VEX-encoded instruction without index register.
+     *
+     * @param reg register of ModRM.reg
+     * @param vvvv register of VEX.vvvv; 0 when there is none
+     * @param rm register of ModRM.rm, or base of a memory operand
+     * @param pp mandatory prefix as VEX has it
+     */
+    void vex(int map, int pp, boolean w, boolean wide, int reg, int vvvv, int rm) {
+        int last = (~vvvv & 15) << 3 | (wide ? 4 : 0) | pp;
+        if (map == 1 && !w && rm < 8) {
+            emit(0xC5);
+            emit((reg < 8 ? 0x80 : 0) | last);
+        } else {
+            emit(0xC4);
+            emit((reg < 8 ? 0x80 : 0) | 0x40 | (rm < 8 ? 0x20 : 0) | map);
+            emit((w ? 0x80 : 0) | last);
+        }
+    }
+
     /** ldmxcsr gs:[offset]. */
     void loadMxcsr(int offset) {
         emit(GS);

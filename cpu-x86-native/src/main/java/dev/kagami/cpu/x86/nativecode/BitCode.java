@@ -73,7 +73,7 @@ final class BitCode {
         boolean wide = in.operandSize == 8;
         memory.address();
         if (wide) {
-            memory.aligned();
+            memory.aligned(StateBlock.ALIGNMENT_MASK);
         }
         memory.check(wide ? 16 : 8, true);
         asm.move(Assembler.RCX, Registers.HOST[Registers.GUEST_RCX]);

@@ -37,6 +37,9 @@ final class BlockCode {
     /** The instruction before was STI: no events must be looked at before the current one has run. */
     boolean shadow;
 
+    /** Whether AVX instructions may be run. */
+    boolean avx;
+
     /** Position in the code memory where the code being emitted will stand. */
     private int origin;
 
@@ -55,9 +58,17 @@ final class BlockCode {
     }
 
     /** Begins a block. */
-    void begin(byte[] bytes, long guest, int position, boolean withVectors, boolean userMode, int wayOut) {
+    void begin(
+            byte[] bytes,
+            long guest,
+            int position,
+            boolean withVectors,
+            boolean withAvx,
+            boolean userMode,
+            int wayOut) {
         asm.clear();
         vectors = withVectors;
+        avx = withAvx;
         user = userMode;
         shadow = false;
         leave = wayOut;

@@ -22,12 +22,21 @@ final class EntryCode {
      * Emits the code by which Java enters: argument is the address to go to.
      *
      * @param vectors whether the vector registers are the guest's, too
+     * @param wide whether their upper halves are in use; if not, they are left clean, without which SSE code is slow
      */
-    Translator.Result emitEnter(boolean vectors) {
+    Translator.Result emitEnter(boolean vectors, boolean wide) {
         asm.clear();
         if (vectors) {
+            if (HostFeatures.AVX && !wide) {
+                asm.zeroUpper();
+            }
             for (int i = 0; i < 16; i++) {
-                asm.loadVector(i, StateBlock.VECTORS + 16 * i);
+                int at = StateBlock.VECTORS + StateBlock.VECTOR_BYTES * i;
+                if (wide) {
+                    asm.loadWideVector(i, at);
+                } else {
+                    asm.loadVector(i, at);
+                }
             }
             asm.loadMxcsr(StateBlock.MXCSR);
         }
@@ -54,7 +63,15 @@ final class EntryCode {
         if (vectors) {
             leaveVectors = position;
             for (int i = 0; i < 16; i++) {
-                asm.storeVector(i, StateBlock.VECTORS + 16 * i);
+                int at = StateBlock.VECTORS + StateBlock.VECTOR_BYTES * i;
+                if (HostFeatures.AVX) {
+                    asm.storeWideVector(i, at);
+                } else {
+                    asm.storeVector(i, at);
+                }
+            }
+            if (HostFeatures.AVX) {
+                asm.zeroUpper();
             }
             asm.storeMxcsr(StateBlock.MXCSR);
             asm.loadMxcsr(StateBlock.HOST_MXCSR);

@@ -24,6 +24,15 @@ final class HostFeatures {
     /** GF2P8MULB and the like may run on the host. */
     static final boolean GFNI = FLAGS_FOUND.contains("gfni");
 
+    /** AVX, AVX2, FMA and F16C may run on the host. */
+    static final boolean AVX = FLAGS_FOUND.containsAll(List.of("avx", "avx2", "fma", "f16c"));
+
+    /** The 256-bit forms of AES may run on the host. */
+    static final boolean VAES = AVX && FLAGS_FOUND.contains("vaes");
+
+    /** The 256-bit form of PCLMULQDQ may run on the host. */
+    static final boolean VPCLMULQDQ = AVX && FLAGS_FOUND.contains("vpclmulqdq");
+
     private HostFeatures() {}
 
     private static Set<String> read() {

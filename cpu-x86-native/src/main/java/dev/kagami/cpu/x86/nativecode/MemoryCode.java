@@ -49,10 +49,14 @@ final class MemoryCode {
         }
     }
 
-    /** Leaves an instruction whose operand is not aligned to the interpreter, which raises the exception. */
-    void aligned() {
+    /**
+     * Leaves an instruction whose operand is not aligned to the interpreter, which raises the exception.
+     *
+     * @param mask where in the state block the mask of the bits is that must be 0
+     */
+    void aligned(int mask) {
         asm.move(Registers.VALUE, Registers.ADDRESS);
-        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.ALIGNMENT_MASK);
+        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, mask);
         int ok = asm.jumpIfRcxZero();
         block.interpret(asm.jump());
         asm.landShort(ok);

@@ -28,6 +28,9 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Added to the mode of blocks that have the guest's vector registers in the host's. */
     private static final int VECTOR_MODE = 0x100;
 
+    /** Added to the mode of blocks that may have AVX instructions. */
+    private static final int AVX_MODE = 0x200;
+
     /** MXCSR as the JVM has it: all exceptions masked, none noted. */
     private static final int JVM_MXCSR = 0x1F80;
 
@@ -61,9 +64,16 @@ final class NativeVcpu extends TranslatingVcpu {
     private final byte[] guestCode = new byte[PAGE_SIZE];
     private final MethodHandle enterPlain;
     private final MethodHandle enterVectors;
+    private final MethodHandle enterWide;
 
     /** Translated code that runs now, or ran last, has the guest's vector registers in the host's. */
     private boolean vectors;
+
+    /** The upper halves of the vector registers are in use. */
+    private boolean wide;
+
+    /** The guest may use AVX; blocks translated when it might not are others. */
+    private boolean avx;
 
     NativeVcpu(Cpu cpu, NativeOptions options) {
         super(cpu);
@@ -74,13 +84,15 @@ final class NativeVcpu extends TranslatingVcpu {
         tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
         memory = HostMemory.mapCode(options.codeBytes());
         code = new TranslatedCode(options, memory, exits);
-        enterPlain = entry(translator.entry().emitEnter(false));
-        enterVectors = entry(translator.entry().emitEnter(true));
+        enterPlain = entry(translator.entry().emitEnter(false, false));
+        enterVectors = entry(translator.entry().emitEnter(true, false));
+        enterWide = entry(translator.entry().emitEnter(true, HostFeatures.AVX));
         code.installFixed(translator.entry().emitLeave(code.fixedPosition(), false));
         code.installFixed(translator.entry().emitLeave(code.fixedPosition(), true));
         state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
         state.set(LONG, StateBlock.BIT_MASKS, 31L);
         state.set(LONG, StateBlock.BIT_MASKS + 8L, 63L);
+        state.set(LONG, StateBlock.WIDE_ALIGNMENT_MASK, 31L);
         state.set(LONG, StateBlock.CANONICAL_MASK, 0x1FFFEL);
         state.set(INT, StateBlock.HOST_MXCSR, JVM_MXCSR);
         state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (SoftTlb.ENTRIES - 1) << 12);
@@ -147,6 +159,10 @@ final class NativeVcpu extends TranslatingVcpu {
         if (!supervisorOrUser()) {
             return false;
         }
+        if (HostFeatures.AVX && avx != avxUsable()) {
+            avx = !avx;
+            jumps.clear(false);
+        }
         NativeBlock block = find(instructionPointer(), false);
         if (block == null) {
             return false;
@@ -176,6 +192,7 @@ final class NativeVcpu extends TranslatingVcpu {
         copyOut(state, StateBlock.REGISTERS, StateBlock.FLAGS, StateBlock.BASES);
         copySystemOut();
         vectors = false;
+        wide = false;
         if (needsVectors) {
             takeVectors();
         }
@@ -184,7 +201,9 @@ final class NativeVcpu extends TranslatingVcpu {
         int position = block.entry;
         while (position >= 0) {
             try {
-                if (vectors) {
+                if (wide) {
+                    enterWide.invokeExact(code.address(position));
+                } else if (vectors) {
                     enterVectors.invokeExact(code.address(position));
                 } else {
                     enterPlain.invokeExact(code.address(position));
@@ -292,7 +311,7 @@ final class NativeVcpu extends TranslatingVcpu {
         if (number < 0) {
             return null;
         }
-        int mode = codeMode() | (withVectors ? VECTOR_MODE : 0);
+        int mode = codeMode() | (withVectors ? VECTOR_MODE : 0) | (avx ? AVX_MODE : 0);
         NativeBlock block = code.block(linear, number, mode);
         if (block.entry == NativeBlock.COLD && !block.refused && !block.needsVectors && ++block.heat >= options.hot()) {
             translate(block);
@@ -343,7 +362,7 @@ final class NativeVcpu extends TranslatingVcpu {
     // ---------------------------------------------------------------- vector registers
 
     private void takeVectors() {
-        copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
+        wide = copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
         vectors = true;
         state.set(LONG, StateBlock.JUMPS, jumps.address(jumpView()));
     }
@@ -351,6 +370,7 @@ final class NativeVcpu extends TranslatingVcpu {
     private void giveVectors() {
         copyVectorsIn(state, StateBlock.VECTORS, StateBlock.MXCSR);
         vectors = false;
+        wide = false;
     }
 
     // ---------------------------------------------------------------- code memory
@@ -367,7 +387,7 @@ final class NativeVcpu extends TranslatingVcpu {
         MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, (long) block.page * PAGE_SIZE + from, guestCode, 0, available);
         boolean withVectors = (block.mode & VECTOR_MODE) != 0;
         Translator.Result result =
-                translator.translate(guestCode, available, block.linear, position, withVectors, userMode());
+                translator.translate(guestCode, available, block.linear, position, withVectors, avx, userMode());
         if (result.instructions() == 0) {
             block.refused = !result.stoppedForVectors();
             block.needsVectors = result.stoppedForVectors();

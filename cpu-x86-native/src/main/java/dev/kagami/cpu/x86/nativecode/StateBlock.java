@@ -53,8 +53,8 @@ final class StateBlock {
     /** Bits that are 0 in a canonical address rotated right by 47, plus 1. */
     static final int CANONICAL_MASK = 0xF8;
 
-    /** The 16 vector registers; current only outside of translated code. */
-    static final int VECTORS = 0x100;
+    /** The same for a 256-bit operand. */
+    static final int WIDE_ALIGNMENT_MASK = 0x100;
 
     /** Selectors of the six segment registers, as quadwords. */
     static final int SELECTORS = 0x800;
@@ -80,7 +80,13 @@ final class StateBlock {
     /** The masks 31 and 63. */
     static final int BIT_MASKS = 0x858;
 
-    static final int SIZE = 0x900;
+    /** The vector registers, {@link #VECTOR_BYTES} each; current only outside of translated code. */
+    static final int VECTORS = 0x900;
+
+    /** Bytes from one vector register to the next. */
+    static final int VECTOR_BYTES = 64;
+
+    static final int SIZE = VECTORS + 32 * VECTOR_BYTES;
 
     private StateBlock() {}
 }

@@ -17,6 +17,7 @@ final class Translator {
     private final Instruction in;
     private final PlainCode plain;
     private final VectorCode vector;
+    private final VexCode vex;
     private final BranchCode branch;
     private final SystemCode system;
     private final StringCode string;
@@ -34,6 +35,7 @@ final class Translator {
         MemoryCode memory = new MemoryCode(block);
         plain = new PlainCode(block, memory);
         vector = new VectorCode(block, memory);
+        vex = new VexCode(block, memory);
         branch = new BranchCode(block, memory);
         system = new SystemCode(block, memory);
         string = new StringCode(block, memory);
@@ -61,11 +63,13 @@ final class Translator {
      * @param guest linear address
      * @param position where the code will stand in the code memory
      * @param withVectors whether the guest's vector registers are in the host's while it runs
+     * @param withAvx whether the guest may use AVX instructions, and the host has them
      * @param user whether it runs at privilege level 3; otherwise at 0
      * @return the code; valid until the next call
      */
-    Result translate(byte[] bytes, int length, long guest, int position, boolean withVectors, boolean user) {
-        block.begin(bytes, guest, position, withVectors, user, entry.leave(withVectors));
+    Result translate(
+            byte[] bytes, int length, long guest, int position, boolean withVectors, boolean withAvx, boolean user) {
+        block.begin(bytes, guest, position, withVectors, withAvx, user, entry.leave(withVectors));
         stoppedForVectors = false;
         asm.loadState32(Registers.ADDRESS, StateBlock.EVENTS);
         int quiet = asm.jumpIfEcxZero();
@@ -109,6 +113,9 @@ final class Translator {
     }
 
     private Outcome instruction() {
+        if (in.encoding == Instruction.ENCODING_VEX) {
+            return vectorExtension();
+        }
         Outcome outcome = usual();
         if (outcome == Outcome.REFUSED) {
             outcome = system.emit();
@@ -152,5 +159,22 @@ final class Translator {
             return Outcome.REFUSED;
         }
         return branch.primary();
+    }
+
+    private Outcome vectorExtension() {
+        int general = VexGeneral.classify(in);
+        if (general != VexGeneral.NO) {
+            vex.emitGeneral(general);
+            return Outcome.GOES_ON;
+        }
+        int form = block.avx ? VexForm.classify(in) : VectorForm.NO;
+        if (form == VectorForm.NO) {
+            return Outcome.REFUSED;
+        }
+        stoppedForVectors = !block.vectors;
+        if (block.vectors) {
+            vex.emit(form);
+        }
+        return block.vectors ? Outcome.GOES_ON : Outcome.REFUSED;
     }
 }

@@ -26,7 +26,7 @@ final class VectorCode {
         if (inMemory) {
             memory.address();
             if ((form & VectorForm.ALIGNED) != 0) {
-                memory.aligned();
+                memory.aligned(StateBlock.ALIGNMENT_MASK);
             }
             memory.check(form & VectorForm.SIZE, (form & VectorForm.WRITES) != 0);
         }

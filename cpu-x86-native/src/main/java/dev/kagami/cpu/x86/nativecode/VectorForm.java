@@ -40,15 +40,20 @@ final class VectorForm {
         if (in.encoding != Instruction.ENCODING_LEGACY || in.lock || in.mode != 64 || in.addressSize < 4) {
             return NO;
         }
-        int form = switch (in.map) {
+        int form = table(in);
+        // With both 66 and F2 or F3, or a form that exists for registers only, it is not what the tables are for.
+        boolean mixed = in.operandPrefix && in.pp != Instruction.PP_66;
+        return form == NO || mixed || (form & SIZE) == 0 && in.isMemory() ? NO : form;
+    }
+
+    /** {@return the properties of an instruction by its map, opcode and mandatory prefix alone} */
+    static int table(Instruction in) {
+        return switch (in.map) {
             case Instruction.MAP_0F -> first(in);
             case Instruction.MAP_0F38 -> second(in);
             case Instruction.MAP_0F3A -> third(in);
             default -> NO;
         };
-        // With both 66 and F2 or F3, or a form that exists for registers only, it is not what the tables are for.
-        boolean mixed = in.operandPrefix && in.pp != Instruction.PP_66;
-        return form == NO || mixed || (form & SIZE) == 0 && in.isMemory() ? NO : form;
     }
 
     private static int first(Instruction in) {

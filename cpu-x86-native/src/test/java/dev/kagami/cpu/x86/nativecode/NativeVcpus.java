@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.Vcpu;
+import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.interpreter.Cpu;
 
 /** Lets tests of other packages make virtual CPUs of this one. */
@@ -42,5 +43,10 @@ public final class NativeVcpus {
         boolean leaves() {
             return left-- <= 0;
         }
+    }
+
+    /** {@return whether a VEX-encoded instruction would run on the host as it is} */
+    public static boolean runsOnHost(Instruction in) {
+        return VexGeneral.classify(in) != VexGeneral.NO || HostFeatures.AVX && VexForm.classify(in) != VectorForm.NO;
     }
 }

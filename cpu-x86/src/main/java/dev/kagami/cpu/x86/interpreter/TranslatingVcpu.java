@@ -275,33 +275,39 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
                 && (cpu.mxcsr & MXCSR_MASKS) == MXCSR_MASKS;
     }
 
-    /**
-     * Copies the low halves of the 16 vector registers and MXCSR out.
-     *
-     * @param target where to
-     * @param registers offset of the registers, 16 bytes each
-     * @param mxcsr offset of MXCSR
-     */
-    protected final void copyVectorsOut(MemorySegment target, long registers, long mxcsr) {
-        for (int i = 0; i < 16; i++) {
-            target.set(ValueLayout.JAVA_LONG, registers + 16L * i, cpu.vec[8 * i]);
-            target.set(ValueLayout.JAVA_LONG, registers + 16L * i + 8, cpu.vec[8 * i + 1]);
-        }
-        target.set(ValueLayout.JAVA_INT, mxcsr, cpu.mxcsr);
+    /** {@return whether AVX instructions run without an exception, given that SSE instructions do} */
+    protected final boolean avxUsable() {
+        return (cpu.cr4 & Cpu.CR4_OSXSAVE) != 0 && (cpu.xcr0 & VexOp.COMPONENTS) == VexOp.COMPONENTS;
     }
 
     /**
-     * Copies the low halves of the 16 vector registers and MXCSR in.
+     * Copies the 16 vector registers and MXCSR out.
+     *
+     * @param target where to
+     * @param registers offset of the registers, 64 bytes each
+     * @param mxcsr offset of MXCSR
+     * @return whether one of them has a bit set above the lowest 128
+     */
+    protected final boolean copyVectorsOut(MemorySegment target, long registers, long mxcsr) {
+        long[] v = cpu.vec;
+        MemorySegment.copy(v, 0, target, ValueLayout.JAVA_LONG, registers, 16 * VexOp.STRIDE);
+        target.set(ValueLayout.JAVA_INT, mxcsr, cpu.mxcsr);
+        long upper = 0;
+        for (int i = 0; i < 16 * VexOp.STRIDE; i += VexOp.STRIDE) {
+            upper |= v[i + 2] | v[i + 3];
+        }
+        return upper != 0;
+    }
+
+    /**
+     * Copies the 16 vector registers and MXCSR in.
      *
      * @param source where from
-     * @param registers offset of the registers, 16 bytes each
+     * @param registers offset of the registers, 64 bytes each
      * @param mxcsr offset of MXCSR
      */
     protected final void copyVectorsIn(MemorySegment source, long registers, long mxcsr) {
-        for (int i = 0; i < 16; i++) {
-            cpu.vec[8 * i] = source.get(ValueLayout.JAVA_LONG, registers + 16L * i);
-            cpu.vec[8 * i + 1] = source.get(ValueLayout.JAVA_LONG, registers + 16L * i + 8);
-        }
+        MemorySegment.copy(source, ValueLayout.JAVA_LONG, registers, cpu.vec, 0, 16 * VexOp.STRIDE);
         cpu.mxcsr = source.get(ValueLayout.JAVA_INT, mxcsr);
     }
 

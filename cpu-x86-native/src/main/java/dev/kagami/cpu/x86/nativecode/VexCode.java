@@ -1,0 +1,114 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import dev.kagami.cpu.x86.decode.Instruction;
+
+/** Emits VEX-encoded instructions: vector registers keep their numbers, general ones are renamed. */
+final class VexCode {
+    private final BlockCode block;
+    private final Assembler asm;
+    private final Instruction in;
+    private final MemoryCode memory;
+
+    VexCode(BlockCode block, MemoryCode memory) {
+        this.block = block;
+        this.memory = memory;
+        asm = block.asm;
+        in = block.in;
+    }
+
+    /** Emits the instruction with its operands replaced. */
+    private void encode(boolean wide, int reg, int vvvv, int rm) {
+        boolean inMemory = in.isMemory();
+        asm.vex(in.map, in.pp, in.w, wide, reg, vvvv, rm);
+        asm.emit(in.opcode);
+        if (inMemory) {
+            asm.memory(reg, rm, Assembler.NONE, 0, 0);
+        } else {
+            asm.emit(0xC0 | (reg & 7) << 3 | rm & 7);
+        }
+        block.immediateBytes();
+    }
+
+    /** {@return the host register of a general register, loaded into a scratch register when it is in the state block} */
+    private int general(int guest, int scratch) {
+        int host = Registers.HOST[guest];
+        if (host != Assembler.NONE) {
+            return host;
+        }
+        asm.loadState(scratch, StateBlock.REGISTERS + 8 * guest);
+        return scratch;
+    }
+
+    private void storeBack(int guest, int host) {
+        if (Registers.HOST[guest] == Assembler.NONE) {
+            asm.storeState(host, StateBlock.REGISTERS + 8 * guest);
+        }
+    }
+
+    /**
+     * Emits an instruction on general registers.
+     *
+     * @param form from {@link VexGeneral}
+     */
+    void emitGeneral(int form) {
+        int operand = Registers.POINTER;
+        if (in.isMemory()) {
+            memory.address();
+            memory.check(in.operandSize, false);
+        } else {
+            operand = general(in.rm, Registers.POINTER);
+        }
+        boolean hasRegister = (form & VexGeneral.REGISTER) != 0;
+        boolean hasSecond = (form & VexGeneral.SECOND) != 0;
+        int register = hasRegister ? general(in.reg, Registers.VALUE) : in.group();
+        int second = hasSecond ? general(in.vvvv, Registers.ADDRESS) : 0;
+        encode(false, register, second, operand);
+        // When both are the same register, ModRM.reg's result is the one that stays.
+        if (hasSecond) {
+            storeBack(in.vvvv, second);
+        }
+        if (hasRegister) {
+            storeBack(in.reg, register);
+        }
+    }
+
+    /**
+     * Emits an instruction on vector registers.
+     *
+     * @param form from {@link VexForm}
+     */
+    void emit(int form) {
+        boolean wide = in.vectorLength != 0 && (form & VexForm.ANY_LENGTH) == 0;
+        if ((form & VexForm.NO_MODRM) != 0) {
+            asm.vex(in.map, in.pp, false, wide, 0, 0, 0);
+            asm.emit(in.opcode);
+            return;
+        }
+        boolean writes = (form & VectorForm.WRITES) != 0;
+        boolean generalRegister = (form & VectorForm.GENERAL_REGISTER) != 0;
+        boolean generalOperand = (form & VectorForm.GENERAL_OPERAND) != 0 && !in.isMemory();
+        int operand = Registers.POINTER;
+        if (in.isMemory()) {
+            memory.address();
+            if ((form & VectorForm.ALIGNED) != 0) {
+                memory.aligned(wide ? StateBlock.WIDE_ALIGNMENT_MASK : StateBlock.ALIGNMENT_MASK);
+            }
+            memory.check(form & VectorForm.SIZE, writes);
+        } else {
+            operand = generalOperand ? general(in.rm, Registers.POINTER) : in.rm;
+        }
+        int register = generalRegister
+                ? general(in.reg, Registers.VALUE)
+                : (form & VectorForm.EXTENSION) != 0 ? in.group() : in.reg;
+        encode(wide, register, in.vvvv, operand);
+        if (generalRegister) {
+            storeBack(in.reg, register);
+        }
+        if (generalOperand && writes) {
+            storeBack(in.rm, operand);
+        }
+        if ((form & VectorForm.WRITES_ECX) != 0) {
+            asm.move32(Registers.HOST[Registers.GUEST_RCX], Assembler.RCX);
+        }
+    }
+}
