@@ -166,6 +166,31 @@ final class Assembler {
         state(ymm, offset);
     }
 
+    /** vorps to, to, from, 256 bits. */
+    void orWideVectors(int to, int from) {
+        vex(1, 0, false, true, to, to, from);
+        emit(0x56);
+        emit(0xC0 | (to & 7) << 3 | from & 7);
+    }
+
+    /** Sets a register below 4 to 1 when the upper half of a YMM register below 8 has a bit set, else to 0; changes both, and flags. */
+    void upperNotZero(int reg, int ymm) {
+        int same = 0xC0 | ymm << 3 | ymm;
+        vex(3, 1, false, true, ymm, 0, ymm); // vextractf128 xmm, ymm, 1
+        emit(0x19);
+        emit(same);
+        emit(1);
+        vex(2, 1, false, false, ymm, 0, ymm); // vptest xmm, xmm
+        emit(0x17);
+        emit(same);
+        emit(0x0F); // setnz
+        emit(0x95);
+        emit(0xC0 | reg);
+        emit(0x0F); // movzx
+        emit(0xB6);
+        emit(0xC0 | reg << 3 | reg);
+    }
+
     /** vzeroupper. */
     void zeroUpper() {
         emit(0xC5);

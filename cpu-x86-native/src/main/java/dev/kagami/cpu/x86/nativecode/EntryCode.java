@@ -22,23 +22,11 @@ final class EntryCode {
      * Emits the code by which Java enters: argument is the address to go to.
      *
      * @param vectors whether the vector registers are the guest's, too
-     * @param wide whether their upper halves are in use; if not, they are left clean, without which SSE code is slow
      */
-    Translator.Result emitEnter(boolean vectors, boolean wide) {
+    Translator.Result emitEnter(boolean vectors) {
         asm.clear();
         if (vectors) {
-            if (HostFeatures.AVX && !wide) {
-                asm.zeroUpper();
-            }
-            for (int i = 0; i < 16; i++) {
-                int at = StateBlock.VECTORS + StateBlock.VECTOR_BYTES * i;
-                if (wide) {
-                    asm.loadWideVector(i, at);
-                } else {
-                    asm.loadVector(i, at);
-                }
-            }
-            asm.loadMxcsr(StateBlock.MXCSR);
+            loadVectors();
         }
         asm.push(Assembler.RBX);
         asm.push(Assembler.RBP);
@@ -60,21 +48,11 @@ final class EntryCode {
     /** Emits the common way out and remembers that it will stand at a position in the code memory. */
     Translator.Result emitLeave(int position, boolean vectors) {
         asm.clear();
+        asm.pushFlags();
+        asm.popState(StateBlock.FLAGS);
         if (vectors) {
             leaveVectors = position;
-            for (int i = 0; i < 16; i++) {
-                int at = StateBlock.VECTORS + StateBlock.VECTOR_BYTES * i;
-                if (HostFeatures.AVX) {
-                    asm.storeWideVector(i, at);
-                } else {
-                    asm.storeVector(i, at);
-                }
-            }
-            if (HostFeatures.AVX) {
-                asm.zeroUpper();
-            }
-            asm.storeMxcsr(StateBlock.MXCSR);
-            asm.loadMxcsr(StateBlock.HOST_MXCSR);
+            storeVectors();
         } else {
             leavePlain = position;
         }
@@ -83,8 +61,6 @@ final class EntryCode {
                 asm.storeState(Registers.HOST[i], StateBlock.REGISTERS + 8 * i);
             }
         }
-        asm.pushFlags();
-        asm.popState(StateBlock.FLAGS);
         asm.pop(Assembler.R15);
         asm.pop(Assembler.R14);
         asm.pop(Assembler.R13);
@@ -93,5 +69,54 @@ final class EntryCode {
         asm.pop(Assembler.RBX);
         asm.ret();
         return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
+    }
+
+    private static int vector(int i) {
+        return StateBlock.VECTORS + StateBlock.VECTOR_BYTES * i;
+    }
+
+    /** Loads the vector registers. Upper halves that are not in use are left clean, without which SSE code is slow. */
+    private void loadVectors() {
+        int toWide = -1;
+        if (HostFeatures.AVX) {
+            asm.loadState32(Assembler.RCX, StateBlock.UPPER_IN_USE);
+            int clean = asm.jumpIfEcxZero();
+            toWide = asm.jump();
+            asm.landShort(clean);
+            asm.zeroUpper();
+        }
+        for (int i = 0; i < 16; i++) {
+            asm.loadVector(i, vector(i));
+        }
+        if (HostFeatures.AVX) {
+            int done = asm.jump();
+            asm.land(toWide);
+            for (int i = 0; i < 16; i++) {
+                asm.loadWideVector(i, vector(i));
+            }
+            asm.land(done);
+        }
+        asm.loadMxcsr(StateBlock.MXCSR);
+    }
+
+    /** Stores the vector registers, and finds out whether upper halves are in use; changes rcx and flags. */
+    private void storeVectors() {
+        for (int i = 0; i < 16; i++) {
+            if (HostFeatures.AVX) {
+                asm.storeWideVector(i, vector(i));
+            } else {
+                asm.storeVector(i, vector(i));
+            }
+        }
+        if (HostFeatures.AVX) {
+            for (int i = 1; i < 16; i++) {
+                asm.orWideVectors(0, i);
+            }
+            asm.upperNotZero(Assembler.RCX, 0);
+            asm.storeState(Assembler.RCX, StateBlock.UPPER_IN_USE);
+            asm.zeroUpper();
+        }
+        asm.storeMxcsr(StateBlock.MXCSR);
+        asm.loadMxcsr(StateBlock.HOST_MXCSR);
     }
 }

@@ -64,13 +64,9 @@ final class NativeVcpu extends TranslatingVcpu {
     private final byte[] guestCode = new byte[PAGE_SIZE];
     private final MethodHandle enterPlain;
     private final MethodHandle enterVectors;
-    private final MethodHandle enterWide;
 
     /** Translated code that runs now, or ran last, has the guest's vector registers in the host's. */
     private boolean vectors;
-
-    /** The upper halves of the vector registers are in use. */
-    private boolean wide;
 
     /** The guest may use AVX; blocks translated when it might not are others. */
     private boolean avx;
@@ -84,9 +80,8 @@ final class NativeVcpu extends TranslatingVcpu {
         tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
         memory = HostMemory.mapCode(options.codeBytes());
         code = new TranslatedCode(options, memory, exits);
-        enterPlain = entry(translator.entry().emitEnter(false, false));
-        enterVectors = entry(translator.entry().emitEnter(true, false));
-        enterWide = entry(translator.entry().emitEnter(true, HostFeatures.AVX));
+        enterPlain = entry(translator.entry().emitEnter(false));
+        enterVectors = entry(translator.entry().emitEnter(true));
         code.installFixed(translator.entry().emitLeave(code.fixedPosition(), false));
         code.installFixed(translator.entry().emitLeave(code.fixedPosition(), true));
         state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
@@ -192,7 +187,6 @@ final class NativeVcpu extends TranslatingVcpu {
         copyOut(state, StateBlock.REGISTERS, StateBlock.FLAGS, StateBlock.BASES);
         copySystemOut();
         vectors = false;
-        wide = false;
         if (needsVectors) {
             takeVectors();
         }
@@ -201,9 +195,7 @@ final class NativeVcpu extends TranslatingVcpu {
         int position = block.entry;
         while (position >= 0) {
             try {
-                if (wide) {
-                    enterWide.invokeExact(code.address(position));
-                } else if (vectors) {
+                if (vectors) {
                     enterVectors.invokeExact(code.address(position));
                 } else {
                     enterPlain.invokeExact(code.address(position));
@@ -362,7 +354,8 @@ final class NativeVcpu extends TranslatingVcpu {
     // ---------------------------------------------------------------- vector registers
 
     private void takeVectors() {
-        wide = copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
+        boolean upper = copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
+        state.set(LONG, StateBlock.UPPER_IN_USE, upper ? 1 : 0);
         vectors = true;
         state.set(LONG, StateBlock.JUMPS, jumps.address(jumpView()));
     }
@@ -370,7 +363,6 @@ final class NativeVcpu extends TranslatingVcpu {
     private void giveVectors() {
         copyVectorsIn(state, StateBlock.VECTORS, StateBlock.MXCSR);
         vectors = false;
-        wide = false;
     }
 
     // ---------------------------------------------------------------- code memory

@@ -80,6 +80,9 @@ final class StateBlock {
     /** The masks 31 and 63. */
     static final int BIT_MASKS = 0x858;
 
+    /** Not 0 when the upper halves of vector registers are in use. */
+    static final int UPPER_IN_USE = 0x108;
+
     /** The vector registers, {@link #VECTOR_BYTES} each; current only outside of translated code. */
     static final int VECTORS = 0x900;
 

@@ -111,6 +111,7 @@ final class FuzzCode {
             case 4 -> storeToCode();
             case 5, 6, 7 -> branch();
             case 8 -> indirect();
+            case 9, 10, 11, 12 -> vector();
             default -> any();
         };
         if (length == 0 || length > room) {
@@ -254,6 +255,26 @@ final class FuzzCode {
             case 3 -> proposal[at++] = (byte) random.nextInt(256);
             default -> proposal[at++] = (byte) COMMON[random.nextInt(COMMON.length)];
         }
+        return operands(at);
+    }
+
+    /** A VEX-encoded instruction that exists. */
+    private int vector() {
+        int at = 0;
+        if (random.nextInt(16) == 0) {
+            proposal[at++] = (byte) (0x64 | random.nextInt(2)); // FS or GS
+        }
+        int vvvv = random.nextBoolean() ? 0x78 : random.nextInt(16) << 3;
+        int pp = random.nextInt(3) == 0 ? random.nextInt(4) : 1;
+        proposal[at++] = (byte) 0xC4;
+        proposal[at++] = (byte) (random.nextInt(8) << 5 | 1 + random.nextInt(3));
+        proposal[at++] = (byte) ((random.nextInt(4) == 0 ? 0x80 : 0) | vvvv | random.nextInt(2) << 2 | pp);
+        proposal[at++] = (byte) random.nextInt(256);
+        return operands(at);
+    }
+
+    /** Makes ModRM and what follows it; {@return the instruction's length, or 0 when it is none to have} */
+    private int operands(int at) {
         for (int i = at; i < proposal.length; i++) {
             proposal[i] = (byte) random.nextInt(256);
         }

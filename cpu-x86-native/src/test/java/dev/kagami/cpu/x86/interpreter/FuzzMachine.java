@@ -372,6 +372,8 @@ final class FuzzMachine implements AutoCloseable {
         cpu.cr0 |= random.nextInt(4) == 0 ? Cpu.CR0_AM : 0;
         cpu.cr4 = Cpu.CR4_PAE | Cpu.CR4_PGE | Cpu.CR4_FSGSBASE;
         cpu.cr4 |= random.nextInt(16) == 0 ? 0 : Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT;
+        cpu.cr4 |= random.nextInt(16) == 0 ? 0 : Cpu.CR4_OSXSAVE;
+        cpu.xcr0 = random.nextInt(16) == 0 ? 3 : 7;
         cpu.cr4 |= random.nextInt(4) == 0 ? Cpu.CR4_SMEP : 0;
         cpu.cr4 |= random.nextInt(4) == 0 ? Cpu.CR4_SMAP : 0;
         cpu.cr4 |= random.nextInt(4) == 0 ? Cpu.CR4_UMIP : 0;
@@ -401,6 +403,12 @@ final class FuzzMachine implements AutoCloseable {
         for (int i = 0; i < 16; i++) {
             cpu.vec[8 * i] = random.nextLong();
             cpu.vec[8 * i + 1] = random.nextLong();
+        }
+        if (random.nextBoolean()) {
+            for (int i = 0; i < 16; i++) {
+                cpu.vec[8 * i + 2] = random.nextLong();
+                cpu.vec[8 * i + 3] = random.nextLong();
+            }
         }
         Arrays.fill(cpu.x87.significand, 0);
         Arrays.fill(cpu.x87.signExponent, (short) 0);
