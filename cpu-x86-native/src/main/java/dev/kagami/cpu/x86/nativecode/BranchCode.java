@@ -37,7 +37,6 @@ final class BranchCode {
                 yield Outcome.GOES_ON;
             }
             case 0x8D -> lea();
-            case 0x90 -> in.rexB() == 0 ? Outcome.GOES_ON : Outcome.REFUSED;
             case 0xC9 -> in.operandPrefix ? Outcome.REFUSED : leaveFrame();
             case 0xE8 -> {
                 callStore();

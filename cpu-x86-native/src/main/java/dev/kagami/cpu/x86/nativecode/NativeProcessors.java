@@ -43,9 +43,10 @@ final class NativeProcessors implements Processors {
 
     @Override
     public void close() {
-        processors.close();
+        // First the CPUs, which must not run while their code is dropped.
         for (Vcpu vcpu : processors.vcpus()) {
             ((NativeVcpu) vcpu).close();
         }
+        processors.close();
     }
 }

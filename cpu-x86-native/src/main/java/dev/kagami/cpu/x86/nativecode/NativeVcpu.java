@@ -52,7 +52,6 @@ final class NativeVcpu extends TranslatingVcpu {
     private final Object running = new Object();
 
     private volatile boolean closed;
-    private boolean unmapped;
     private final MemorySegment state;
     private final JumpCache jumps;
     private final SoftTlb tlb;
@@ -105,10 +104,7 @@ final class NativeVcpu extends TranslatingVcpu {
         closed = true;
         kick();
         synchronized (running) {
-            if (!unmapped) {
-                unmapped = true;
-                memory.unmap();
-            }
+            code.close();
         }
     }
 

@@ -89,7 +89,8 @@ final class Plain {
             case 0x86, 0x88 -> REGISTER | REGISTER_BYTE | OPERAND_BYTE | WRITES;
             case 0x87, 0x89 -> REGISTER | WRITES;
             case 0x8A -> REGISTER | REGISTER_BYTE | OPERAND_BYTE;
-            case 0x90 -> in.rexB() == 0 ? NO_MODRM : NO;
+            // PAUSE is the interpreter's, which lets other threads run: the CPU that is waited for may need the core.
+            case 0x90 -> in.rexB() == 0 && !in.rep ? NO_MODRM : NO;
             case 0x98, 0x99, 0xA8, 0xA9, 0xF5, 0xF8, 0xF9, 0x9E, 0x9F -> NO_MODRM;
             case 0xB0, 0xB1, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7 -> BYTE_IN_OPCODE;
             case 0xB8, 0xB9, 0xBA, 0xBB, 0xBC, 0xBD, 0xBE, 0xBF -> REGISTER_IN_OPCODE;

@@ -31,6 +31,7 @@ final class TranslatedCode {
     private final int fixedLimit;
     private int current;
     private long evictions;
+    private boolean closed;
 
     /** A part of the code memory that is evicted as a whole. */
     private static final class Region {
@@ -146,6 +147,14 @@ final class TranslatedCode {
         return position + code.length() + 15 & -16;
     }
 
+    /** Frees the code memory. What is dropped afterwards doesn't matter any more. */
+    void close() {
+        if (!closed) {
+            closed = true;
+            memory.unmap();
+        }
+    }
+
     // ---------------------------------------------------------------- blocks
 
     /** {@return what is known of the code at an address} */
@@ -167,7 +176,7 @@ final class TranslatedCode {
 
     /** Forgets the code of a block, because the guest's has changed. */
     void drop(NativeBlock block) {
-        if (block.known) {
+        if (block.known && !closed) {
             unlinkAll(block);
             block.reset();
         }

@@ -20,6 +20,11 @@ public final class NativeVcpus {
         return new NativeVcpu(cpu, new NativeOptions(1, MEBIBYTE, 4, 2000, gate));
     }
 
+    /** {@return a virtual CPU as that of {@link ParanoidEngine}} */
+    public static Vcpu paranoid(Cpu cpu, long seed) {
+        return new NativeVcpu(cpu, NativeOptions.disturbed(new Disturbance(seed, 8)));
+    }
+
     /** Frees the host memory of a virtual CPU. */
     public static void close(Vcpu vcpu) {
         ((NativeVcpu) vcpu).close();
