@@ -102,6 +102,15 @@ final class CloudInitOptions {
         return isGiven() ? Optional.of(CloudInit.of(this::describe)) : Optional.empty();
     }
 
+    /** {@return the password that the user is asked for, or that comes from the environment, if so} */
+    Optional<String> askedPassword() {
+        if (ASK.equals(password)) {
+            password = ask(System.getenv());
+            return Optional.of(password);
+        }
+        return Optional.empty();
+    }
+
     private void describe(CloudInit.Builder seed) {
         if (hostname != null) {
             seed.hostname(hostname);

@@ -1,5 +1,6 @@
 package dev.kagami.cli;
 
+import dev.kagami.control.Machines;
 import dev.kagami.vm.CachedImage;
 import dev.kagami.vm.DiskImage;
 import dev.kagami.vm.DiskImage.Compression;
@@ -10,7 +11,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -315,7 +315,9 @@ final class ImageCommand implements Runnable {
     }
 
     @Command(
-            description = "Deletes images that were fetched, and what has come of unfinished fetches.",
+            description =
+                    "Deletes images that were fetched, but those that a machine's disk rests on, and what has come of unfinished"
+                            + " fetches.",
             mixinStandardHelpOptions = true,
             versionProvider = Kagami.Version.class,
             sortOptions = false,
@@ -332,7 +334,7 @@ final class ImageCommand implements Runnable {
         require("prune", days >= 0, "--unused-for can't be negative");
         PrintWriter out = spec.commandLine().getOut();
         Instant before = Instant.now().minus(Duration.ofDays(days));
-        for (CachedImage.Pruned pruned : CachedImage.prune(Set.of(), before)) {
+        for (CachedImage.Pruned pruned : CachedImage.prune(MachineCommands.bases(Machines.ofUser()), before)) {
             out.printf("deleted %s (%s)%n", pruned.source(), size(pruned.bytes()));
         }
         out.flush();

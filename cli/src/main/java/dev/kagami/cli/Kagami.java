@@ -1,25 +1,43 @@
 package dev.kagami.cli;
 
+import dev.kagami.control.ControlClient;
+import dev.kagami.control.Machines;
 import dev.kagami.vm.KagamiException;
 import java.lang.module.ModuleDescriptor;
 import java.util.Optional;
+import java.util.function.Consumer;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** The {@code kagami} command. */
 @Command(
         name = "kagami",
         description = "Runs Linux virtual machines in a JVM: no root, no /dev/kvm, nothing native to install.",
-        subcommands = {RunCommand.class, ImageCommand.class, EnginesCommand.class, CommandLine.HelpCommand.class},
+        subcommands = {
+            RunCommand.class,
+            PsCommand.class,
+            ConsoleCommand.class,
+            LogsCommand.class,
+            StopCommand.class,
+            ForwardCommand.class,
+            TopCommand.class,
+            ImageCommand.class,
+            EnginesCommand.class,
+            CommandLine.HelpCommand.class
+        },
         mixinStandardHelpOptions = true,
         versionProvider = Kagami.Version.class,
         footer = {"", "Run 'kagami COMMAND --help' for the options of a command."})
 public final class Kagami implements Runnable {
     /** The status of a command that could not do what it was asked for. */
     static final int FAILED = 1;
+
+    private static final String NAME = "NAME";
+    private static final String NAME_OF_MACHINE = "The machine's name.";
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -70,8 +88,36 @@ public final class Kagami implements Runnable {
         throw new ParameterException(spec.commandLine(), "Missing command");
     }
 
+    @Command(description = "Makes a machine stand still.", mixinStandardHelpOptions = true)
+    void pause(@Parameters(paramLabel = NAME, description = NAME_OF_MACHINE) String name) {
+        control(name, ControlClient::pause);
+    }
+
+    @Command(description = "Lets a paused machine go on.", mixinStandardHelpOptions = true)
+    void resume(@Parameters(paramLabel = NAME, description = NAME_OF_MACHINE) String name) {
+        control(name, ControlClient::resume);
+    }
+
+    @Command(description = "Presses the reset button of a machine.", mixinStandardHelpOptions = true)
+    void reset(@Parameters(paramLabel = NAME, description = NAME_OF_MACHINE) String name) {
+        control(name, ControlClient::reset);
+    }
+
+    @Command(
+            description = "Deletes what is kept of a machine that doesn't run: its disk and its log.",
+            mixinStandardHelpOptions = true)
+    void rm(@Parameters(paramLabel = NAME, description = NAME_OF_MACHINE) String name) {
+        Machines.ofUser().remove(name);
+    }
+
+    private static void control(String name, Consumer<ControlClient> action) {
+        try (ControlClient client = Machines.ofUser().connect(name)) {
+            action.accept(client);
+        }
+    }
+
     /** Tells the user what went wrong: the message and the hint for what can be expected, a stack trace for bugs. */
-    private static void report(CommandLine commandLine, Exception exception) {
+    static void report(CommandLine commandLine, Exception exception) {
         if (exception instanceof KagamiException known) {
             commandLine.getErr().println("kagami: " + known.getMessage());
             commandLine.getErr().println("  hint: " + known.hint());

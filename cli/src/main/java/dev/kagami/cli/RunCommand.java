@@ -1,19 +1,27 @@
 package dev.kagami.cli;
 
-import dev.kagami.vm.Disk;
+import dev.kagami.control.ControlServer;
+import dev.kagami.control.Machines;
+import dev.kagami.control.SharedConsole;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.LinuxBoot;
 import dev.kagami.vm.Outcome;
+import dev.kagami.vm.SerialConsole;
 import dev.kagami.vm.VirtualMachine;
 import dev.kagami.vm.VirtualMachineConfig;
 import dev.kagami.vm.VirtualMachineStats;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +53,9 @@ import picocli.CommandLine.Spec;
             "(v<<1)|1:the guest wrote v to the --debug-exit port"
         })
 final class RunCommand implements Callable<Integer> {
+    /** How long those who view a console may take to see the end of it. */
+    private static final Duration GOODBYE = Duration.ofSeconds(2);
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -74,25 +85,68 @@ final class RunCommand implements Callable<Integer> {
     @ArgGroup(exclusive = false, validate = false, heading = DebugOptions.HEADING)
     private DebugOptions debugging = new DebugOptions();
 
+    @ArgGroup(exclusive = false, validate = false, heading = NameOptions.HEADING)
+    private NameOptions naming = new NameOptions();
+
     @Override
     public Integer call() throws Exception {
+        Machines machines = Machines.ofUser();
+        try (Machines.Claim claim = naming.claim(machines)) {
+            if (claim != null && naming.startsAnother()) {
+                return startAnother(machines, claim);
+            }
+            return run(claim);
+        }
+    }
+
+    /** Finds out what can go wrong while somebody looks, then starts the machine in another process. */
+    private int startAnother(Machines machines, Machines.Claim claim) throws InterruptedException {
         PrintWriter err = spec.commandLine().getErr();
-        Optional<Terminal> terminal = noRaw ? Optional.empty() : Terminal.onStandardInput();
-        Optional<LinuxBoot> linux = boot.kernel(storage, err, terminal.flatMap(Terminal::size));
-        Optional<Disk> image = storage.image(err);
-        InputStream keys = new FileInputStream(FileDescriptor.in);
+        Optional<String> password = cloudInit.askedPassword();
+        Optional<LinuxBoot> linux = prepare(claim, err, Optional.empty());
+        VirtualMachine.create(c -> describe(c, linux, System.err)).close();
+        // The other process claims the name for itself.
+        claim.close();
+        List<String> arguments =
+                new ArrayList<>(spec.root().commandLine().getParseResult().originalArgs());
+        arguments.add(NameOptions.DETACHED);
+        if (!naming.isNamed()) {
+            arguments.add("--name=" + claim.name());
+        }
+        int status = new Background(machines, claim.name(), claim.directory()).start(arguments, password, err);
+        if (status == 0) {
+            spec.commandLine().getOut().println(claim.name());
+            spec.commandLine().getOut().flush();
+        }
+        return status;
+    }
+
+    private Optional<LinuxBoot> prepare(Machines.@Nullable Claim claim, PrintWriter err, Optional<Terminal.Size> size) {
+        storage.prepare(claim == null ? null : claim.directory(), err);
+        return boot.kernel(storage, err, size);
+    }
+
+    private int run(Machines.@Nullable Claim claim) throws IOException, InterruptedException {
+        PrintWriter err = spec.commandLine().getErr();
+        Optional<Terminal> terminal = noRaw || naming.isDetached() ? Optional.empty() : Terminal.onStandardInput();
+        Optional<LinuxBoot> linux = prepare(claim, err, terminal.flatMap(Terminal::size));
         Leave leave = new Leave(err);
         boolean raw = terminal.isPresent();
+        InputStream standardInput = new FileInputStream(FileDescriptor.in);
+        InputStream keys = raw ? new EscapeKeys(standardInput, leave) : standardInput;
+        OutputStream screen = claim != null && naming.isDetached()
+                ? MachineLog.open(claim.directory())
+                : new FileOutputStream(FileDescriptor.out);
         try (PrintStream trace = debugging.openTrace(raw);
-                VirtualMachine machine = VirtualMachine.create(c -> describe(c, linux, image, trace)
-                        .serial(s -> s.input(raw ? new EscapeKeys(keys, leave) : keys)
-                                .output(new FileOutputStream(FileDescriptor.out))))) {
+                SharedConsole console = claim == null ? null : new SharedConsole();
+                VirtualMachine machine = VirtualMachine.create(
+                        c -> describe(c, linux, trace).serial(s -> connect(s, console, keys, screen)))) {
             leave.machine = machine;
             Outcome outcome;
             try {
                 terminal.ifPresent(Terminal::enterRawMode);
                 machine.start();
-                outcome = machine.awaitShutdown();
+                outcome = await(machine, claim, console);
             } finally {
                 terminal.ifPresent(Terminal::close);
             }
@@ -107,11 +161,49 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
+    /** Connects the serial port with the terminal: directly, or as one of several who may view and type. */
+    private void connect(
+            SerialConsole.Builder serial, @Nullable SharedConsole console, InputStream keys, OutputStream screen) {
+        if (console == null) {
+            serial.input(keys).output(screen);
+            return;
+        }
+        serial.input(console.input()).output(console.output());
+        console.addSink(screen);
+        if (!naming.isDetached()) {
+            Thread.ofPlatform().daemon().name("kagami-keys").start(() -> {
+                byte[] chunk = new byte[1024];
+                try {
+                    for (int count = keys.read(chunk); count >= 0; count = keys.read(chunk)) {
+                        console.type(chunk, 0, count);
+                    }
+                } catch (IOException e) {
+                    // The machine has ended.
+                }
+            });
+        }
+    }
+
+    @SuppressWarnings("try") // the server is there to serve, not to be used
+    private static Outcome await(
+            VirtualMachine machine, Machines.@Nullable Claim claim, @Nullable SharedConsole console)
+            throws InterruptedException {
+        if (claim == null || console == null) {
+            return machine.awaitShutdown();
+        }
+        try (ControlServer control = ControlServer.start(claim, machine, console)) {
+            Outcome outcome = machine.awaitShutdown();
+            console.close();
+            console.awaitViewers(GOODBYE);
+            return outcome;
+        }
+    }
+
     private VirtualMachineConfig.Builder describe(
-            VirtualMachineConfig.Builder c, Optional<LinuxBoot> linux, Optional<Disk> image, PrintStream trace) {
+            VirtualMachineConfig.Builder c, Optional<LinuxBoot> linux, PrintStream trace) {
         boot.addTo(c, linux);
         processors.addTo(c);
-        storage.addTo(c, image);
+        storage.addTo(c);
         networks.addTo(c, storage);
         devices.addTo(c);
         debugging.addTo(c, trace);

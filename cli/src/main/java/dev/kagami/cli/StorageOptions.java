@@ -1,10 +1,14 @@
 package dev.kagami.cli;
 
+import dev.kagami.vm.CachedImage;
 import dev.kagami.vm.Disk;
+import dev.kagami.vm.DiskImage;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.VirtualMachineConfig;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,25 +49,50 @@ final class StorageOptions {
                             + " or address, also one relative to the image's, such as SHA256SUMS.")
     private @Nullable String imageDigest;
 
+    private Optional<Disk> imageDisk = Optional.empty();
+
+    /** {@return whether the machine has no disk, as far as {@link #prepare} knows} */
     boolean isEmpty() {
-        return disks.isEmpty() && image == null;
+        return disks.isEmpty() && imageDisk.isEmpty();
     }
 
-    /** {@return the disk that begins as an image from elsewhere, which is fetched now, if there is to be one} */
-    Optional<Disk> image(PrintWriter err) {
-        if (image == null) {
-            if (imageDigest != null) {
-                throw new KagamiException(
-                        ErrorCode.INVALID_CONFIGURATION, "--image-digest needs --image", "name the image with --image");
-            }
-            return Optional.empty();
+    /**
+     * Fetches the image that is to be the first disk, and makes that disk, if the machine keeps it.
+     *
+     * @param directory where what is kept of the machine goes; null when nothing is kept
+     * @param err hears of the fetching
+     */
+    void prepare(@Nullable Path directory, PrintWriter err) {
+        if (image == null && imageDigest != null) {
+            throw new KagamiException(
+                    ErrorCode.INVALID_CONFIGURATION, "--image-digest needs --image", "name the image with --image");
         }
         try (ProgressBar bar = ProgressBar.onStandardError(err)) {
-            return Optional.of(Disk.ofImage(image, imageDigest, bar::show));
+            Path kept = directory == null || temporary ? null : directory.resolve(MachineCommands.DISK);
+            if (kept != null && Files.exists(kept)) {
+                // A named disk is another machine's business than the one that is kept.
+                if (image != null || disks.isEmpty()) {
+                    MachineCommands.base(kept).ifPresent(base -> CachedImage.check(base, bar::show));
+                    imageDisk = Optional.of(Disk.of(kept));
+                }
+            } else if (image != null && kept != null) {
+                CachedImage base = CachedImage.get(image, imageDigest, bar::show);
+                Files.createDirectories(kept.getParent());
+                DiskImage.createOver(kept, base.file(), base.format(), null);
+                imageDisk = Optional.of(Disk.of(kept));
+            } else if (image != null) {
+                imageDisk = Optional.of(Disk.ofImage(image, imageDigest, bar::show));
+            }
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.DISK_UNUSABLE,
+                    "cannot make the directory %s: %s".formatted(directory, e),
+                    "set XDG_DATA_HOME to a directory that you can write to",
+                    e);
         }
     }
 
-    void addTo(VirtualMachineConfig.Builder c, Optional<Disk> imageDisk) {
+    void addTo(VirtualMachineConfig.Builder c) {
         imageDisk.ifPresent(c::disk);
         disks.forEach(disk -> c.disk(temporary ? Disk.temporary(disk) : Disk.of(disk)));
     }

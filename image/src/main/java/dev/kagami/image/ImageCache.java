@@ -373,6 +373,36 @@ public final class ImageCache {
         }
     }
 
+    /**
+     * Makes sure that an image that an overlay rests on is as it was fetched.
+     *
+     * @param file an {@link Image#file}, also of an earlier state of its source
+     * @param progress hears of checking that takes long
+     * @throws ImageException if it is damaged or gone
+     */
+    public static void check(Path file, ProgressListener progress) {
+        String name = String.valueOf(file.getFileName());
+        try {
+            String digest = Digester.of(file, name, List.of(Digest.Algorithm.SHA256), progress)
+                    .get(Digest.Algorithm.SHA256)
+                    .hexadecimal();
+            if (name.startsWith(digest.substring(0, NAME_DIGITS) + ".")) {
+                return;
+            }
+        } catch (IOException e) {
+            throw damaged(file + " can't be read: " + e, e);
+        }
+        throw damaged(file + " isn't what was fetched any more", null);
+    }
+
+    private static ImageException damaged(String message, @Nullable IOException cause) {
+        return new ImageException(
+                ImageException.Code.DIGEST_MISMATCH,
+                message,
+                "Fetch it again with 'kagami image fetch SOURCE', which brings it back if the source still has it.",
+                cause);
+    }
+
     /** Returns the images that were fetched last, the latest used first. */
     public List<Image> list() {
         try {

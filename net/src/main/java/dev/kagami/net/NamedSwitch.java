@@ -8,13 +8,9 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFileAttributeView;
-import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashMap;
@@ -39,7 +35,6 @@ public final class NamedSwitch implements AutoCloseable {
     private static final int MAXIMUM_TRUNKS = 256;
     private static final long RETRY_MILLIS = 50;
     private static final long OPEN_TIMEOUT_SECONDS = 10;
-    private static final Set<PosixFilePermission> OWNER_ONLY_DIRECTORY = PosixFilePermissions.fromString("rwx------");
     private static final Set<PosixFilePermission> OWNER_ONLY_FILE = PosixFilePermissions.fromString("rw-------");
 
     private static final Map<Path, NamedSwitch> OPEN = new HashMap<>();
@@ -68,7 +63,7 @@ public final class NamedSwitch implements AutoCloseable {
      * @throws IOException if the directory or the socket can't be used
      */
     public static NamedSwitch open(String name) throws IOException {
-        return open(runtimeDirectory(), name);
+        return open(RuntimeDirectory.ofUser(), name);
     }
 
     /**
@@ -80,7 +75,7 @@ public final class NamedSwitch implements AutoCloseable {
         if (!NAME.matcher(name).matches()) {
             throw new IllegalArgumentException("not a name of a switch: " + name);
         }
-        prepare(directory);
+        RuntimeDirectory.prepare(directory);
         NamedSwitch named;
         synchronized (OPEN) {
             Path key = directory.toRealPath().resolve(name);
@@ -94,45 +89,6 @@ public final class NamedSwitch implements AutoCloseable {
         }
         named.awaitJoined();
         return named;
-    }
-
-    private static Path runtimeDirectory() {
-        String runtime = System.getenv("XDG_RUNTIME_DIR");
-        if (runtime != null && !runtime.isEmpty() && Files.isDirectory(Path.of(runtime))) {
-            return Path.of(runtime, "kagami");
-        }
-        return Path.of(System.getProperty("java.io.tmpdir"), "kagami-" + System.getProperty("user.name"));
-    }
-
-    /** Makes the directory, or checks that the one that is there is nobody else's. */
-    private static void prepare(Path directory) throws IOException {
-        boolean posix = directory.getFileSystem().supportedFileAttributeViews().contains("posix");
-        if (!Files.exists(directory, LinkOption.NOFOLLOW_LINKS)) {
-            Files.createDirectories(directory.toAbsolutePath().getParent());
-            try {
-                if (posix) {
-                    Files.createDirectory(directory, PosixFilePermissions.asFileAttribute(OWNER_ONLY_DIRECTORY));
-                } else {
-                    Files.createDirectory(directory);
-                }
-            } catch (FileAlreadyExistsException e) {
-                // Another JVM was faster.
-            }
-        }
-        if (!posix) {
-            return;
-        }
-        PosixFileAttributes attributes = Files.getFileAttributeView(
-                        directory, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
-                .readAttributes();
-        String user = System.getProperty("user.name");
-        boolean writableByOthers = attributes.permissions().contains(PosixFilePermission.GROUP_WRITE)
-                || attributes.permissions().contains(PosixFilePermission.OTHERS_WRITE);
-        if (!attributes.isDirectory()
-                || writableByOthers
-                || !attributes.owner().getName().equals(user)) {
-            throw new IOException(directory + " must be a directory that only " + user + " can write to");
-        }
     }
 
     private void awaitJoined() throws IOException {

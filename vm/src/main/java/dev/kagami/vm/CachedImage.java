@@ -64,6 +64,19 @@ public record CachedImage(
         return call(() -> of(ImageCache.ofUser().refresh(ImageCache.source(source), digest, progress::progress)));
     }
 
+    /**
+     * Makes sure that an image that an overlay rests on is as it was fetched.
+     *
+     * @param file the image's file, also of an earlier state of its source
+     * @param progress hears of checking that takes long
+     */
+    public static void check(Path file, ProgressListener progress) {
+        call(() -> {
+            ImageCache.check(file, progress::progress);
+            return true;
+        });
+    }
+
     /** {@return the images in the cache, the latest used first} */
     public static List<CachedImage> list() {
         return call(

@@ -28,6 +28,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +42,7 @@ final class Devices implements AutoCloseable {
     private final @Nullable SocketDevice sockets;
     private final List<VirtioDevice> devices = new ArrayList<>();
     private final List<BlockDevice> disks = new ArrayList<>();
+    private final List<Nat> nats = new CopyOnWriteArrayList<>();
     /** What the devices use of the host, to be closed in the reverse order. */
     private final List<AutoCloseable> backends = new ArrayList<>();
     /** How many network cards there are so far. */
@@ -120,25 +122,8 @@ final class Devices implements AutoCloseable {
         try {
             Nat nat = Nat.start(NatConfig.defaults(), link.second());
             backends.add(nat);
-            for (Network.Forward forward : network.forwards()) {
-                PortForward.Protocol protocol = switch (forward.protocol()) {
-                    case TCP -> PortForward.Protocol.TCP;
-                    case UDP -> PortForward.Protocol.UDP;
-                };
-                try {
-                    nat.forward(
-                            protocol,
-                            forward.local(),
-                            new InetSocketAddress(nat.config().firstGuest(), forward.guestPort()));
-                } catch (IOException e) {
-                    throw new KagamiException(
-                            ErrorCode.NETWORK_UNUSABLE,
-                            "cannot forward %s to port %d of the guest: %s"
-                                    .formatted(forward.local(), forward.guestPort(), e.getMessage()),
-                            "choose a port of the host that nothing listens on",
-                            e);
-                }
-            }
+            nats.add(nat);
+            network.forwards().forEach(forward -> forward(nat, forward));
         } catch (IOException e) {
             throw new KagamiException(
                     ErrorCode.NETWORK_UNUSABLE,
@@ -146,6 +131,73 @@ final class Devices implements AutoCloseable {
                     "check the host's limit of open files",
                     e);
         }
+    }
+
+    private static Network.Forward forward(Nat nat, Network.Forward forward) {
+        PortForward.Protocol protocol = switch (forward.protocol()) {
+            case TCP -> PortForward.Protocol.TCP;
+            case UDP -> PortForward.Protocol.UDP;
+        };
+        try {
+            return describe(nat.forward(
+                    protocol,
+                    forward.local(),
+                    new InetSocketAddress(nat.config().firstGuest(), forward.guestPort())));
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.NETWORK_UNUSABLE,
+                    "cannot forward %s to port %d of the guest: %s"
+                            .formatted(forward.local(), forward.guestPort(), e.getMessage()),
+                    "choose a port of the host that nothing listens on",
+                    e);
+        }
+    }
+
+    private static Network.Forward describe(PortForward forward) {
+        return new Network.Forward(
+                switch (forward.protocol()) {
+                    case TCP -> Network.Protocol.TCP;
+                    case UDP -> Network.Protocol.UDP;
+                },
+                forward.local(),
+                forward.guest().getPort());
+    }
+
+    /**
+     * Forwards a port to the guest on its first network. Any thread may call this and the like, at any time.
+     *
+     * @return the forward, with the actual port
+     */
+    Network.Forward addForward(Network.Forward forward) {
+        if (nats.isEmpty()) {
+            throw new KagamiException(
+                    ErrorCode.NETWORK_UNUSABLE,
+                    "the machine has no network that a port could be forwarded into",
+                    "start it with a network: c.network(Network.nat()), or --network nat on the command line");
+        }
+        return forward(nats.getFirst(), forward);
+    }
+
+    /** {@return the ports that are forwarded now} */
+    List<Network.Forward> forwards() {
+        return nats.stream()
+                .flatMap(nat -> nat.forwards().stream())
+                .map(Devices::describe)
+                .toList();
+    }
+
+    /** {@return whether there was such a forward, which is there no more} */
+    boolean removeForward(Network.Protocol protocol, InetSocketAddress local) {
+        for (Nat nat : nats) {
+            for (PortForward forward : nat.forwards()) {
+                Network.Forward described = describe(forward);
+                if (described.protocol() == protocol && described.local().equals(local)) {
+                    forward.close();
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     private void addSockets(SocketDevice device, @Nullable Path bridge) {
@@ -189,6 +241,7 @@ final class Devices implements AutoCloseable {
             closeQuietly(backend);
         }
         backends.clear();
+        nats.clear();
         if (sockets != null) {
             sockets.close();
         }

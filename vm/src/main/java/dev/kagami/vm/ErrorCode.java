@@ -22,6 +22,14 @@ public enum ErrorCode {
     ENGINE_UNAVAILABLE,
     /** The default guest could not be prepared. */
     DEFAULT_GUEST_UNAVAILABLE,
+    /** A name can't be a machine's, or is another machine's already. */
+    NAME_UNUSABLE,
+    /** No machine of that name runs. */
+    MACHINE_UNKNOWN,
+    /** A machine's control socket can't be made, doesn't answer, or was asked for something that it doesn't know. */
+    CONTROL_FAILED,
+    /** A machine of another process isn't in the state that an operation needs. */
+    WRONG_STATE,
     /** The host has no room for the guest's memory. */
     HOST_OUT_OF_MEMORY
 }

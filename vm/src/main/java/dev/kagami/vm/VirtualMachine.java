@@ -1,6 +1,7 @@
 package dev.kagami.vm;
 
 import dev.kagami.virtio.socket.SocketDevice;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
@@ -501,6 +502,40 @@ public final class VirtualMachine implements AutoCloseable {
             throw new IllegalStateException("the machine has no vsock device; describe one: c.vsock(v -> {})");
         }
         return new VsockEndpoint(device);
+    }
+
+    /**
+     * Forwards a port of the host to the guest, on the machine's first network, from now on.
+     *
+     * @param forward the forward; port 0 of the host for any that is free
+     * @return the forward, with the actual port
+     * @throws KagamiException when the machine has no network, or the port is taken
+     * @throws MachineStateException when the machine doesn't run
+     */
+    public Network.Forward addForward(Network.Forward forward) {
+        lock.lock();
+        try {
+            require("addForward", EnumSet.of(State.RUNNING, State.PAUSED));
+            return devices.addForward(forward);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** {@return the ports of the host that are forwarded to the guest now; none when the machine doesn't run} */
+    public List<Network.Forward> forwards() {
+        return devices.forwards();
+    }
+
+    /**
+     * Stops forwarding a port. Connections that exist go on.
+     *
+     * @param protocol the forward's protocol
+     * @param local where it listens on the host
+     * @return whether there was such a forward
+     */
+    public boolean removeForward(Network.Protocol protocol, InetSocketAddress local) {
+        return devices.removeForward(protocol, local);
     }
 
     /** {@return the counters so far; those of a running machine may lag by a few blocks of code} */
