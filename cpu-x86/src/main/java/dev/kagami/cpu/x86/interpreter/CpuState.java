@@ -32,7 +32,7 @@ final class CpuState {
     /** Does what INIT does, apart from the local APIC: floating-point state and most MSRs stay (SDM 3A table 10-1). */
     static void initialize(Cpu cpu) {
         Arrays.fill(cpu.r, 0);
-        cpu.r[Cpu.RDX] = 0x0005_0657;
+        cpu.r[Cpu.RDX] = Cpuid.SIGNATURE;
         cpu.r[Cpu.RIP] = 0xFFF0;
         cpu.setArithmeticFlags(0);
         cpu.systemFlags = 2;

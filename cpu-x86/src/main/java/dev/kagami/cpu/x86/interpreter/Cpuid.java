@@ -11,8 +11,11 @@ final class Cpuid {
     private static final int EXTENDED = 0x8000_0000;
     private static final int MAX_EXTENDED = 0x8000_0008;
 
-    /** Family 6, model 0x55, stepping 7. */
-    private static final int SIGNATURE = 0x0005_0657;
+    /**
+     * Family 6, model 0x2C (Westmere), stepping 2. Programs conclude from the model what a processor has: GCC's {@code
+     * target_clones} would run AVX-512 code on a model 0x55, whatever the feature bits say.
+     */
+    static final int SIGNATURE = 0x0002_06C2;
 
     // Leaf 1, EDX.
     private static final int FEATURES_EDX = 1 // FPU
