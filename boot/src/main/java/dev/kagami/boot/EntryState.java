@@ -144,6 +144,7 @@ record EntryState(long[] gpr, long rip, int codeAttributes, Table gdtr, long cr0
                 reset.apic(),
                 false,
                 false,
-                false);
+                false,
+                X86State.Pending.NOTHING);
     }
 }

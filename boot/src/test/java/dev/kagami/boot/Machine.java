@@ -97,7 +97,8 @@ final class Machine implements AutoCloseable {
                 new int[64],
                 false,
                 false,
-                false);
+                false,
+                X86State.Pending.NOTHING);
     }
 
     @Override

@@ -26,6 +26,7 @@ import java.util.SortedMap;
  * @param halted true while the CPU waits in HLT
  * @param interruptShadow true when the next instruction is in the shadow of STI or MOV SS
  * @param awaitingStartup true while the CPU does nothing until another one sends it a start-up message (SDM 3A 9.4)
+ * @param pending what the CPU is about to do, or holds back
  */
 public record X86State(
         long[] gpr,
@@ -48,7 +49,32 @@ public record X86State(
         int[] apic,
         boolean halted,
         boolean interruptShadow,
-        boolean awaitingStartup) {
+        boolean awaitingStartup,
+        Pending pending) {
+
+    /**
+     * What happens before the next instruction, or after it, and what doesn't.
+     *
+     * @param nmi a non-maskable interrupt waits
+     * @param nmiBlocked non-maskable interrupts are blocked until the next IRET
+     * @param init an INIT message waits
+     * @param startup vector of a start-up message that waits, or -1
+     * @param debugTraps the breakpoints that the last instruction met, as in DR6
+     * @param debugShadow debug exceptions are held back for one instruction, behind MOV SS
+     * @param step a single-step exception waits
+     */
+    public record Pending(
+            boolean nmi,
+            boolean nmiBlocked,
+            boolean init,
+            int startup,
+            int debugTraps,
+            boolean debugShadow,
+            boolean step) {
+        /** Nothing. */
+        public static final Pending NOTHING = new Pending(false, false, false, -1, 0, false, false);
+    }
+
     /**
      * A segment register with its hidden part.
      *

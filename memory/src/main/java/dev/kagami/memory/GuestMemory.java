@@ -77,10 +77,7 @@ public final class GuestMemory implements AutoCloseable {
      * @throws UncheckedIOException when the host can't make the mapping
      */
     public static GuestMemory allocate(long size) {
-        if (size < MIN_SIZE || size > MAX_SIZE || size % PAGE_SIZE != 0) {
-            throw new IllegalArgumentException(
-                    "guest memory of %d bytes: must be a multiple of 4 KiB from 2 MiB to 1 TiB".formatted(size));
-        }
+        checkSize(size);
         Arena arena = Arena.ofShared();
         try {
             Path file = Files.createTempFile("kagami-ram", null);
@@ -96,6 +93,34 @@ public final class GuestMemory implements AutoCloseable {
             throw new UncheckedIOException(
                     "cannot map %d MiB of guest memory (java.io.tmpdir must allow sparse files)".formatted(size >> 20),
                     e);
+        }
+    }
+
+    /**
+     * Makes RAM of a part of a file, copy-on-write: nothing is read before it is used, and nothing is ever written back.
+     *
+     * @param file the file; may be closed afterwards, but must not change as long as the memory is in use
+     * @param position where RAM begins, a multiple of what the host maps at least
+     * @param size bytes, a multiple of {@link #PAGE_SIZE} between {@link #MIN_SIZE} and {@link #MAX_SIZE}
+     * @return the memory, with what is in the file
+     * @throws IllegalArgumentException when the size is out of range
+     * @throws IOException when the host can't make the mapping
+     */
+    public static GuestMemory map(FileChannel file, long position, long size) throws IOException {
+        checkSize(size);
+        Arena arena = Arena.ofShared();
+        try {
+            return new GuestMemory(arena, file.map(FileChannel.MapMode.PRIVATE, position, size, arena), size);
+        } catch (Throwable e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    private static void checkSize(long size) {
+        if (size < MIN_SIZE || size > MAX_SIZE || size % PAGE_SIZE != 0) {
+            throw new IllegalArgumentException(
+                    "guest memory of %d bytes: must be a multiple of 4 KiB from 2 MiB to 1 TiB".formatted(size));
         }
     }
 

@@ -8,11 +8,11 @@ import dev.kagami.memory.MemoryRegion;
 import dev.kagami.platform.acpi.AcpiTable;
 import dev.kagami.platform.acpi.AcpiTables;
 import dev.kagami.platform.acpi.PciTables;
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.GatedLine;
 import dev.kagami.platform.bus.InterruptLine;
 import dev.kagami.platform.bus.InterruptRouter;
 import dev.kagami.platform.bus.PcBus;
+import dev.kagami.platform.bus.StatefulDevice;
 import dev.kagami.platform.device.AcpiPm;
 import dev.kagami.platform.device.CmosRtc;
 import dev.kagami.platform.device.DebugExit;
@@ -59,7 +59,7 @@ public final class PcMachine implements AutoCloseable {
     private final GuestMemory memory;
     private final MachineListener listener;
     private final PcBus bus = new PcBus();
-    private final List<Device> devices = new ArrayList<>();
+    private final List<StatefulDevice<?>> devices = new ArrayList<>();
     private final List<byte[]> acpiDevices = new ArrayList<>();
     private final List<AcpiTable> acpiTables = new ArrayList<>();
     private final AtomicReference<@Nullable MachineEvent> event = new AtomicReference<>();
@@ -170,7 +170,7 @@ public final class PcMachine implements AutoCloseable {
      * @param <D> its type
      * @return the device
      */
-    public <D extends Device> D attach(D device) {
+    public <D extends StatefulDevice<?>> D attach(D device) {
         devices.add(device);
         return device;
     }
@@ -285,17 +285,38 @@ public final class PcMachine implements AutoCloseable {
 
     /** Takes every device back to its state after power-on, as firmware leaves it. Guest memory stays. */
     public void reset() {
-        for (Device device : devices) {
+        for (StatefulDevice<?> device : devices) {
             device.reset();
         }
         pic.setLevelTriggered(1 << AcpiPm.SCI);
         event.set(null);
     }
 
+    /**
+     * Lists what a snapshot keeps of the machine without its processors, memory, PCI devices, and interrupt controllers.
+     *
+     * @return the devices, in the order in which their states are to be set
+     */
+    public List<StatefulDevice<?>> devices() {
+        return devices.stream()
+                .filter(device -> device != pic && device != ioApic)
+                .toList();
+    }
+
+    /**
+     * Lists the interrupt controllers. Their states are to be set after those of all devices, also on PCI: what devices do to
+     * their lines meanwhile is not to count.
+     *
+     * @return the controllers
+     */
+    public List<StatefulDevice<?>> interruptControllers() {
+        return List.of(pic, ioApic);
+    }
+
     /** Ends the machine's threads, after writing out what the guest has sent. Memory, processors and timers stay. */
     @Override
     public void close() {
-        for (Device device : devices) {
+        for (StatefulDevice<?> device : devices) {
             device.reset();
         }
         processors = null;

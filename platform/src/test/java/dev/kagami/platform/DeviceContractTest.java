@@ -2,8 +2,8 @@ package dev.kagami.platform;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.PcBus;
+import dev.kagami.platform.bus.StatefulDevice;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
  *
  * @param <D> the device
  */
-public abstract class DeviceContractTest<D extends Device> {
+public abstract class DeviceContractTest<D extends StatefulDevice<?>> {
     private static final int ACCESSES = 30_000;
 
     /** Time of all devices of the test. */
@@ -47,6 +47,9 @@ public abstract class DeviceContractTest<D extends Device> {
 
     /** Does what the host could do to the device. */
     protected void disturb(D device, Random random) {}
+
+    /** Sets the inputs of a copy to what {@link #disturb} has set those of the device to. */
+    protected void connect(D copy) {}
 
     private void access(D device, PcBus bus, Random random) {
         int size = 1 << random.nextInt(4);
@@ -95,6 +98,59 @@ public abstract class DeviceContractTest<D extends Device> {
         } catch (RuntimeException | AssertionError e) {
             throw new AssertionError("seed " + seed, e);
         }
+    }
+
+    @Test
+    protected final void aCopyWithItsStateBehavesAsItDoes() {
+        long seed = new Random().nextLong();
+        Random random = new Random(seed);
+        try {
+            D device = create();
+            PcBus bus = new PcBus();
+            attach(device, bus);
+            for (int round = 0; round < 200; round++) {
+                for (int i = 0; i < 50; i++) {
+                    access(device, bus, random);
+                }
+                D copy = create();
+                PcBus copyBus = new PcBus();
+                attach(copy, copyBus);
+                connect(copy);
+                StatefulDevice<?> target = copy;
+                setState(target, device);
+                assertThat(visibleState(copyBus)).isEqualTo(visibleState(bus));
+                // What was hidden shows when the same is done to both.
+                long both = random.nextLong();
+                assertThat(answers(copyBus, new Random(both))).isEqualTo(answers(bus, new Random(both)));
+                copy.reset();
+            }
+        } catch (RuntimeException | AssertionError e) {
+            throw new AssertionError("seed " + seed, e);
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <S extends Record> void setState(StatefulDevice<S> copy, StatefulDevice<?> original) {
+        assertThat(original.stateType()).isEqualTo(copy.stateType());
+        copy.setState((S) original.state());
+    }
+
+    private List<Long> answers(PcBus bus, Random random) {
+        List<Long> answers = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            int size = 1 << random.nextInt(3);
+            if (!ports().isEmpty()) {
+                int port = ports().get(random.nextInt(ports().size())) + random.nextInt(4);
+                answers.add((long) bus.readPort(port, size));
+                bus.writePort(port, size, random.nextInt());
+            }
+            if (!addresses().isEmpty()) {
+                long address = addresses().get(random.nextInt(addresses().size())) + 4 * random.nextInt(16);
+                answers.add(bus.readMmio(address, size));
+                bus.writeMmio(address, size, random.nextInt());
+            }
+        }
+        return answers;
     }
 
     /** {@return the values of ports, read bytewise in order} */

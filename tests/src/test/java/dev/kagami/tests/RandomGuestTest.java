@@ -212,6 +212,7 @@ final class RandomGuestTest {
                 reset.apic(),
                 false,
                 false,
-                false);
+                false,
+                X86State.Pending.NOTHING);
     }
 }

@@ -1,6 +1,7 @@
 package dev.kagami.tests;
 
 import dev.kagami.vm.Outcome;
+import dev.kagami.vm.Snapshot;
 import dev.kagami.vm.VirtualMachine;
 import dev.kagami.vm.VirtualMachineConfig;
 import dev.kagami.vm.VirtualMachineStats;
@@ -9,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** A running machine with a person at its serial console: reads what the guest prints, types when it has said something. */
 final class SerialSession implements AutoCloseable {
@@ -25,8 +27,10 @@ final class SerialSession implements AutoCloseable {
     private final VirtualMachine machine;
     private int seen;
 
-    private SerialSession(Consumer<VirtualMachineConfig.Builder> description) {
-        machine = VirtualMachine.create(c -> {
+    private SerialSession(
+            Function<Consumer<VirtualMachineConfig.Builder>, VirtualMachine> maker,
+            Consumer<VirtualMachineConfig.Builder> description) {
+        machine = maker.apply(c -> {
             c.engine(ENGINE);
             description.accept(c);
             c.serial(s -> s.input(input).output(screen));
@@ -35,9 +39,21 @@ final class SerialSession implements AutoCloseable {
 
     /** Starts a machine, whose serial port this session takes. */
     static SerialSession start(Consumer<VirtualMachineConfig.Builder> description) {
-        SerialSession session = new SerialSession(description);
+        SerialSession session = new SerialSession(VirtualMachine::create, description);
         session.machine.start();
         return session;
+    }
+
+    /** Lets a machine go on from a snapshot; this session takes its serial port. */
+    static SerialSession resume(Snapshot snapshot, Consumer<VirtualMachineConfig.Builder> description) {
+        SerialSession session = new SerialSession(snapshot::restore, description);
+        session.machine.resume();
+        return session;
+    }
+
+    /** {@return the machine} */
+    VirtualMachine machine() {
+        return machine;
     }
 
     /** Types a line. */

@@ -105,6 +105,24 @@ public final class DeviceConfig {
         }
     }
 
+    /** {@return a copy of all bytes} */
+    synchronized byte[] values() {
+        return values.clone();
+    }
+
+    /** Sets what the driver can have written; the rest stays. */
+    synchronized void restore(byte[] state) {
+        if (state.length != values.length) {
+            throw new IllegalArgumentException(
+                    "a configuration space of %d bytes, not %d".formatted(values.length, state.length));
+        }
+        for (int i = 0; i < values.length; i++) {
+            if (writable[i]) {
+                values[i] = state[i];
+            }
+        }
+    }
+
     /** Forgets what the driver wrote. */
     synchronized void reset() {
         for (int i = 0; i < values.length; i++) {

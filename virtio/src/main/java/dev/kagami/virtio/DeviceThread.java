@@ -26,6 +26,12 @@ final class DeviceThread {
         thread.start();
     }
 
+    /** Starts the thread so that it stands still until {@link #resume}. */
+    void startPaused() {
+        pausing = true;
+        thread.start();
+    }
+
     /** Has a queue served soon. Any thread may call this; it returns at once. */
     void wake(int queue) {
         pending.getAndUpdate(set -> set | 1L << queue);

@@ -63,6 +63,21 @@ public final class DriverInterface {
             this.size = maxSize;
         }
 
+        QueueAddresses addresses() {
+            return new QueueAddresses(descriptors, available, used);
+        }
+
+        void restore(DriverState.Queue state) {
+            if (state.size() < 1 || state.size() > maxSize || Integer.bitCount(state.size()) != 1) {
+                throw new IllegalArgumentException("a queue of %d descriptors".formatted(state.size()));
+            }
+            size = state.size();
+            enabled = state.enabled();
+            descriptors = state.descriptors();
+            available = state.available();
+            used = state.used();
+        }
+
         void reset() {
             size = maxSize;
             enabled = false;
@@ -176,27 +191,13 @@ public final class DriverInterface {
             fail("the driver is ready without having settled features");
             return;
         }
-        List<Virtqueue> made = new ArrayList<>();
         try {
-            for (int i = 0; i < queues.length; i++) {
-                QueueRegisters registers = queues[i];
-                QueueAddresses addresses =
-                        new QueueAddresses(registers.descriptors, registers.available, registers.used);
-                made.add(
-                        registers.enabled
-                                ? Virtqueue.create(i, registers.size, memory, addresses, driverFeatures, sink)
-                                : Virtqueue.unused(i, memory));
-            }
-            List<Virtqueue> all = List.copyOf(made);
-            DeviceContext context = new DeviceContext(this, memory, driverFeatures, all);
-            QueueHandler handler = device.activate(context);
-            DeviceThread thread = new DeviceThread(device.name(), handler, this::failed);
-            DeviceState.Active active = new DeviceState.Active(context, all, handler, thread);
-            for (Virtqueue queue : all) {
+            DeviceState.Active active = begin(makeQueues());
+            for (Virtqueue queue : active.queues()) {
                 queue.setRunning(memoryAllowed);
             }
             state = active;
-            thread.start();
+            active.thread().start();
             wakeAll(active);
         } catch (RuntimeException e) {
             failed(e);
@@ -308,6 +309,98 @@ public final class DriverInterface {
             active.thread().resume();
             wakeAll(active);
         }
+    }
+
+    /** {@return a copy of the state; the device stands still} */
+    public synchronized DriverState state() {
+        List<DriverState.Queue> states = new ArrayList<>();
+        for (int i = 0; i < queues.length; i++) {
+            QueueRegisters registers = queues[i];
+            boolean used = state instanceof DeviceState.Active active
+                    && active.queues().get(i).isEnabled();
+            if (used && state instanceof DeviceState.Active active) {
+                states.add(active.queues()
+                        .get(i)
+                        .state(registers.addresses(), active.handler().held(i)));
+            } else {
+                states.add(new DriverState.Queue(
+                        registers.size,
+                        registers.enabled,
+                        registers.descriptors,
+                        registers.available,
+                        registers.used,
+                        0,
+                        0,
+                        0));
+            }
+        }
+        return new DriverState(status, broken, driverFeatures, device.config().values(), states);
+    }
+
+    /** {@return a copy of what the device itself remembers; null while it isn't in service} */
+    public synchronized @Nullable Record deviceState() {
+        return state instanceof DeviceState.Active active ? active.handler().state() : null;
+    }
+
+    /**
+     * Replaces the state, after a reset. The device stands still afterwards, until {@link #resume}.
+     *
+     * @param saved the new state
+     * @param deviceState what the device itself remembers, of its {@link VirtioDevice#stateType}; null if it wasn't in service
+     * @throws IllegalArgumentException when the device can't be in such a state
+     */
+    public synchronized void setState(DriverState saved, @Nullable Record deviceState) {
+        if (saved.queues().size() != queues.length) {
+            throw new IllegalArgumentException("a device with %d queues, not %d"
+                    .formatted(queues.length, saved.queues().size()));
+        }
+        paused = true;
+        driverFeatures = saved.driverFeatures();
+        if ((saved.status() & FEATURES_OK) != 0 && !featuresAcceptable()) {
+            throw new IllegalArgumentException(
+                    "features %#x of a device that offers %#x".formatted(driverFeatures, offeredFeatures()));
+        }
+        status = saved.status() & DRIVER_BITS;
+        broken = saved.broken();
+        device.config().restore(saved.config());
+        for (int i = 0; i < queues.length; i++) {
+            queues[i].restore(saved.queues().get(i));
+        }
+        if (deviceState != null) {
+            activate(saved, deviceState);
+        }
+    }
+
+    private void activate(DriverState saved, Record deviceState) {
+        List<Virtqueue> made = makeQueues();
+        for (int i = 0; i < queues.length; i++) {
+            made.get(i).setState(saved.queues().get(i));
+        }
+        DeviceState.Active active = begin(made);
+        active.handler().setState(deviceState);
+        state = active;
+        if (broken) {
+            made.forEach(Virtqueue::stop);
+        }
+        active.thread().startPaused();
+    }
+
+    private List<Virtqueue> makeQueues() {
+        List<Virtqueue> made = new ArrayList<>();
+        for (int i = 0; i < queues.length; i++) {
+            QueueRegisters registers = queues[i];
+            made.add(
+                    registers.enabled
+                            ? Virtqueue.create(i, registers.size, memory, registers.addresses(), driverFeatures, sink)
+                            : Virtqueue.unused(i, memory));
+        }
+        return List.copyOf(made);
+    }
+
+    private DeviceState.Active begin(List<Virtqueue> made) {
+        DeviceContext context = new DeviceContext(this, memory, driverFeatures, made);
+        QueueHandler handler = device.activate(context);
+        return new DeviceState.Active(context, made, handler, new DeviceThread(device.name(), handler, this::failed));
     }
 
     /**

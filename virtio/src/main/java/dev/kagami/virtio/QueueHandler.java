@@ -19,6 +19,35 @@ public interface QueueHandler {
     }
 
     /**
+     * Tells what a snapshot keeps, besides the queues and the configuration space. The device stands still and is settled.
+     *
+     * @return a copy of the state, of the device's {@link VirtioDevice#stateType}
+     */
+    default Record state() {
+        return new NoState();
+    }
+
+    /**
+     * Replaces the state, before the device's thread begins.
+     *
+     * @param state the new state, of the device's {@link VirtioDevice#stateType}
+     * @throws IllegalArgumentException when it is not one that the device can be in
+     */
+    default void setState(Record state) {
+        // Most devices remember nothing.
+    }
+
+    /**
+     * Tells how many requests of a queue were taken and are kept for later. A snapshot has them taken anew.
+     *
+     * @param queue the queue's number
+     * @return how many; they were the last to be taken
+     */
+    default int held(int queue) {
+        return 0;
+    }
+
+    /**
      * Ends service. Called once, after the device's thread has ended; when this returns nothing may touch guest memory or
      * the queues any more.
      */

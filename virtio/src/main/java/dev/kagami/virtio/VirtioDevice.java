@@ -17,6 +17,11 @@ public interface VirtioDevice {
     /** {@return its configuration space} */
     DeviceConfig config();
 
+    /** {@return the class of its handler's state} */
+    default Class<? extends Record> stateType() {
+        return NoState.class;
+    }
+
     /**
      * Begins service. Called when the driver is ready; not again before the handler is closed.
      *

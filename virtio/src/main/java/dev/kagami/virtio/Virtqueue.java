@@ -164,6 +164,32 @@ public final class Virtqueue {
         return size != 0;
     }
 
+    /** {@return where the queue stands; nothing is under way and nothing staged} */
+    DriverState.Queue state(QueueAddresses addresses, int held) {
+        synchronized (usedLock) {
+            return new DriverState.Queue(
+                    size,
+                    isEnabled(),
+                    addresses.descriptors(),
+                    addresses.available(),
+                    addresses.used(),
+                    nextAvailable - held & INDEX_MASK,
+                    published,
+                    signalled);
+        }
+    }
+
+    /** Continues where another queue stood. */
+    void setState(DriverState.Queue state) {
+        synchronized (usedLock) {
+            nextAvailable = state.nextAvailable() & INDEX_MASK;
+            seenAvailable = nextAvailable;
+            published = state.published() & INDEX_MASK;
+            staged = published;
+            signalled = state.signalled() & INDEX_MASK;
+        }
+    }
+
     /** Lets requests be taken, or not for a while. */
     void setRunning(boolean run) {
         running = run;

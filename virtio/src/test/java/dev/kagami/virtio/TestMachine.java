@@ -5,12 +5,15 @@ import dev.kagami.platform.bus.InterruptRouter;
 import dev.kagami.platform.bus.PcBus;
 import dev.kagami.platform.bus.PortDevice;
 import dev.kagami.platform.pci.PciHost;
+import dev.kagami.platform.pci.PciHostState;
 import dev.kagami.platform.pci.PciLayout;
 import dev.kagami.virtio.transport.VirtioMmio;
 import dev.kagami.virtio.transport.VirtioPci;
+import dev.kagami.virtio.transport.VirtioPciState;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.jspecify.annotations.Nullable;
 
 /** RAM, a bus with PCI, and counters in place of processors: what a driver needs. */
 public final class TestMachine implements AutoCloseable {
@@ -38,6 +41,7 @@ public final class TestMachine implements AutoCloseable {
     private long free = FIRST_FREE;
     private int mmioDevices;
     private final List<DriverInterface> drivers = new ArrayList<>();
+    private final List<VirtioPci> functions = new ArrayList<>();
 
     public TestMachine() {}
 
@@ -73,6 +77,7 @@ public final class TestMachine implements AutoCloseable {
     public PciTransport addPci(VirtioDevice device) {
         VirtioPci added = new VirtioPci(device, memory, this::message);
         drivers.add(added.driver());
+        functions.add(added);
         return new PciTransport(this, pci.add(added.function()));
     }
 
@@ -84,6 +89,24 @@ public final class TestMachine implements AutoCloseable {
         drivers.add(added.driver());
         bus.addMmio(address, VirtioMmio.SIZE, 4, added);
         return new MmioTransport(this, address, line);
+    }
+
+    /** Does what a snapshot does to all devices on PCI: takes their state, forgets it, and sets it again. */
+    public void saveAndRestore() {
+        functions.forEach(function -> function.driver().pause());
+        List<@Nullable Record> devices = new ArrayList<>();
+        List<VirtioPciState> states = new ArrayList<>();
+        for (VirtioPci function : functions) {
+            devices.add(function.driver().deviceState());
+            states.add(function.state());
+        }
+        PciHostState host = pci.state();
+        pci.reset();
+        pci.setState(host);
+        for (int i = 0; i < functions.size(); i++) {
+            functions.get(i).setState(states.get(i), devices.get(i));
+        }
+        functions.forEach(function -> function.driver().resume());
     }
 
     private void message(long address, int data) {

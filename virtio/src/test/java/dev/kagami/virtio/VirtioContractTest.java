@@ -27,6 +27,11 @@ public abstract class VirtioContractTest {
     /** Does something with the device that only works when it is in good order. */
     protected abstract void exercise(SyntheticDriver driver);
 
+    /** Does that on a driver that has done it before. */
+    protected void exerciseAgain(SyntheticDriver driver) {
+        exercise(driver);
+    }
+
     /** Ends what the test itself holds open; the machine is closed before. */
     protected void closeHost() {}
 
@@ -98,6 +103,18 @@ public abstract class VirtioContractTest {
                 assertThat(driver.transport().status()).isZero();
                 ((PciTransport) driver.transport()).probe();
             }
+        }
+    }
+
+    @Test
+    protected final void goesOnFromItsStateAsIfNothingHadHappened() {
+        SyntheticDriver driver = new SyntheticDriver(machine, machine.addPci(create()));
+        machine.saveAndRestore();
+        within(() -> exercise(driver.start()));
+        for (int i = 0; i < 5; i++) {
+            machine.saveAndRestore();
+            within(() -> exerciseAgain(driver));
+            assertThat(driver.needsReset()).isFalse();
         }
     }
 

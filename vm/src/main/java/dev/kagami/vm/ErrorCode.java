@@ -31,5 +31,11 @@ public enum ErrorCode {
     /** A machine of another process isn't in the state that an operation needs. */
     WRONG_STATE,
     /** The host has no room for the guest's memory. */
-    HOST_OUT_OF_MEMORY
+    HOST_OUT_OF_MEMORY,
+    /** A snapshot could not be written: the disk is full, for example. The machine goes on. */
+    SNAPSHOT_UNWRITABLE,
+    /** A file is no snapshot, is damaged, or was written by another version. */
+    SNAPSHOT_UNUSABLE,
+    /** A snapshot is of a machine with other hardware than it is to be restored on. */
+    SNAPSHOT_MISMATCH
 }

@@ -21,6 +21,7 @@ import dev.kagami.platform.PcConfig;
 import dev.kagami.platform.PcMachine;
 import dev.kagami.virtio.VirtioDevice;
 import dev.kagami.virtio.transport.VirtioPci;
+import dev.kagami.vm.snapshot.Sections;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -48,9 +49,9 @@ final class Machine implements AutoCloseable {
     private final List<VirtioPci> functions = new ArrayList<>();
     private final PauseGate gate = new PauseGate();
 
-    private Machine(VirtualMachineConfig config, Engine engine, Devices devices) {
+    private Machine(VirtualMachineConfig config, Engine engine, Devices devices, @Nullable Snapshot snapshot) {
         this.devices = devices;
-        memory = allocate(config.memory());
+        memory = snapshot == null ? allocate(config.memory()) : snapshot.memory();
         timers = new TimerThread();
         PcMachine machine = null;
         Processors cpus = null;
@@ -67,8 +68,14 @@ final class Machine implements AutoCloseable {
                     traced(machine.bus(), config.trace()),
                     timers);
             machine.connect(cpus);
-            Vcpu boot = cpus.vcpus().getFirst();
-            boot.setState(load(config, machine).initialState(boot.state()));
+            if (snapshot == null) {
+                Vcpu boot = cpus.vcpus().getFirst();
+                boot.setState(load(config, machine).initialState(boot.state()));
+            } else {
+                gate.shut(() -> {});
+                timers.pause();
+                snapshot.restore(new MachineStates(machine, functions, cpus));
+            }
         } catch (Throwable e) {
             free(cpus, machine, timers, memory);
             throw e;
@@ -87,7 +94,21 @@ final class Machine implements AutoCloseable {
      * @throws KagamiException when the kernel can't be loaded, or the host has no room
      */
     static Machine powerOn(VirtualMachineConfig config, Engine engine, Devices devices) {
-        return new Machine(config, engine, devices);
+        return new Machine(config, engine, devices, null);
+    }
+
+    /**
+     * Builds a machine that goes on where another one was.
+     *
+     * @param config what it is
+     * @param engine who makes its processors
+     * @param devices its devices, opened; they stay the caller's to close
+     * @param snapshot the other one, of the same hardware
+     * @return the machine, standing still until {@link #resume}
+     * @throws KagamiException when the snapshot makes no sense, or the host has no room
+     */
+    static Machine restore(VirtualMachineConfig config, Engine engine, Devices devices, Snapshot snapshot) {
+        return new Machine(config, engine, devices, snapshot);
     }
 
     private static GuestMemory allocate(MemorySize size) {
@@ -224,6 +245,18 @@ final class Machine implements AutoCloseable {
         timers.resume();
         functions.forEach(function -> function.driver().resume());
         gate.unshut();
+    }
+
+    /** {@return the state of all but the memory; the machine stands still} */
+    Sections state() {
+        Sections sections = new Sections();
+        new MachineStates(pc, functions, processors).save(sections);
+        return sections;
+    }
+
+    /** {@return the RAM} */
+    GuestMemory memory() {
+        return memory;
     }
 
     /** Presses the power button. */

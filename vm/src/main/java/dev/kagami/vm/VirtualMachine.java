@@ -1,11 +1,22 @@
 package dev.kagami.vm;
 
+import dev.kagami.memory.GuestMemory;
 import dev.kagami.virtio.socket.SocketDevice;
+import dev.kagami.vm.snapshot.Sections;
+import dev.kagami.vm.snapshot.SnapshotException;
+import dev.kagami.vm.snapshot.SnapshotFile;
+import dev.kagami.vm.snapshot.SnapshotWriter;
+import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Flow;
 import java.util.concurrent.SubmissionPublisher;
 import java.util.concurrent.locks.Condition;
@@ -24,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@link #resume}</td><td>PAUSED</td><td>RUNNING</td></tr>
  * <tr><td>{@link #requestStop}</td><td>RUNNING</td><td>RUNNING, until the guest has shut down</td></tr>
  * <tr><td>{@link #reset}</td><td>RUNNING, PAUSED</td><td>RUNNING</td></tr>
+ * <tr><td>{@link #save}, {@link #snapshot}</td><td>RUNNING, PAUSED</td><td>the same, after PAUSED</td></tr>
  * <tr><td>{@link #stop}</td><td>RUNNING, PAUSED, STOPPED</td><td>STOPPED</td></tr>
  * <tr><td>{@link #close}</td><td>any</td><td>STOPPED</td></tr>
  * </table>
@@ -48,10 +60,14 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     private final VirtualMachineConfig config;
+    private final Engines engines;
     private final Engines.Choice engine;
     private final Devices devices;
     /** Held for whole operations that lead from one state to another; taken before {@link #lock}. */
     private final ReentrantLock operations = new ReentrantLock();
+
+    /** Held while the memory of a life is read, and while it is freed; taken after {@link #operations}. */
+    private final ReentrantLock memoryUse = new ReentrantLock();
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
@@ -67,12 +83,13 @@ public final class VirtualMachine implements AutoCloseable {
     private final SubmissionPublisher<VirtualMachineEvent> events = new SubmissionPublisher<>(
             task -> Thread.ofVirtual().name("kagami-events").start(task), Flow.defaultBufferSize());
 
-    private VirtualMachine(VirtualMachineConfig config, Engines engines) {
+    VirtualMachine(VirtualMachineConfig config, Engines engines) {
         List<Problem> problems = config.validate(engines);
         if (!problems.isEmpty()) {
             throw KagamiException.of(problems);
         }
         this.config = config;
+        this.engines = engines;
         this.engine = engines.choose(config.engine());
         this.devices = new Devices(config);
     }
@@ -97,6 +114,21 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public static VirtualMachine create(VirtualMachineConfig config) {
         return create(config, Engines.installed());
+    }
+
+    /**
+     * Makes a machine that goes on where a saved one was, paused; {@link Snapshot} has more.
+     *
+     * @param file what {@link #save} has written
+     * @param description describes the machine as it was described when it was saved
+     * @return the machine, {@link State#PAUSED}
+     * @throws KagamiException when the file can't be used, the description has problems or is that of another machine, or the
+     *     host has no room
+     */
+    public static VirtualMachine restore(Path file, Consumer<VirtualMachineConfig.Builder> description) {
+        try (Snapshot snapshot = Snapshot.open(file)) {
+            return snapshot.restore(description);
+        }
     }
 
     static VirtualMachine create(VirtualMachineConfig config, Engines engines) {
@@ -146,7 +178,6 @@ public final class VirtualMachine implements AutoCloseable {
         try {
             require("start", EnumSet.of(State.CREATED));
             startNanos = System.nanoTime();
-            SerialInput input = new SerialInput(config.serial().input());
             Machine first;
             try {
                 devices.open();
@@ -156,14 +187,43 @@ public final class VirtualMachine implements AutoCloseable {
                 ended(new Outcome.Stopped());
                 throw e;
             }
-            machine = first;
-            change(State.RUNNING);
-            input.start();
-            Thread.ofPlatform().name("kagami-machine").start(() -> supervise(first, input));
+            begin(first, State.RUNNING);
         } finally {
             lock.unlock();
             operations.unlock();
         }
+    }
+
+    /** Does what {@link #start} does, from a snapshot, and leaves the machine paused. */
+    void startFrom(Snapshot snapshot) {
+        operations.lock();
+        lock.lock();
+        try {
+            require("restore", EnumSet.of(State.CREATED));
+            startNanos = System.nanoTime();
+            Machine first;
+            try {
+                devices.open();
+                snapshot.check(config, devices);
+                first = Machine.restore(config, engine.engine(), devices, snapshot);
+            } catch (Throwable e) {
+                devices.close();
+                ended(new Outcome.Stopped());
+                throw e;
+            }
+            begin(first, State.PAUSED);
+        } finally {
+            lock.unlock();
+            operations.unlock();
+        }
+    }
+
+    private void begin(Machine first, State initial) {
+        SerialInput input = new SerialInput(config.serial().input());
+        machine = first;
+        change(initial);
+        input.start();
+        Thread.ofPlatform().name("kagami-machine").start(() -> supervise(first, input));
     }
 
     private void require(String operation, EnumSet<State> required) {
@@ -301,6 +361,128 @@ public final class VirtualMachine implements AutoCloseable {
         }
     }
 
+    /** {@return whether {@link #save} and {@link #snapshot} are possible now} */
+    public boolean canSave() {
+        State now = state();
+        return now == State.RUNNING || now == State.PAUSED;
+    }
+
+    /**
+     * Saves the machine to a file, in place of the one that is there, if any. The machine stands still while its memory is
+     * written, and then is in the state it was in before. When this returns the file is on the host's disk; when it fails, or
+     * the process dies before, the one before is still there.
+     *
+     * <p>The file holds all that the guest has in memory, and can be read by this user only.
+     *
+     * @param file where to
+     * @param options how
+     * @throws KagamiException when the host can't write it; the machine goes on
+     * @throws MachineStateException when the machine neither runs nor is paused, or ends meanwhile
+     */
+    public void save(Path file, SaveOption... options) {
+        boolean compress = Set.of(options).contains(SaveOption.COMPRESS);
+        operations.lock();
+        try (SnapshotWriter.Replacement written =
+                whileStill("save", (sections, memory) -> SnapshotWriter.prepare(file, sections, memory, compress))) {
+            written.commit();
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.SNAPSHOT_UNWRITABLE,
+                    "cannot save to %s: %s".formatted(file, e.getMessage()),
+                    "save to a directory that you may write to, with room for the guest's memory",
+                    e);
+        } finally {
+            operations.unlock();
+        }
+    }
+
+    /**
+     * Takes a snapshot of the machine for machines of this process: nothing is left of it when it is closed, or with the
+     * process. The machine stands still meanwhile, for a few tenths of a second, and then is in the state it was in before.
+     *
+     * @return the snapshot
+     * @throws KagamiException when the host has no room for it; the machine goes on
+     * @throws MachineStateException when the machine neither runs nor is paused, or ends meanwhile
+     */
+    public Snapshot snapshot() {
+        operations.lock();
+        try {
+            SnapshotFile file = whileStill("snapshot", VirtualMachine::temporary);
+            return new Snapshot(file, "of a machine", config, engines);
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.SNAPSHOT_UNWRITABLE,
+                    "cannot take a snapshot: " + e.getMessage(),
+                    "java.io.tmpdir must have room for the guest's memory",
+                    e);
+        } finally {
+            operations.unlock();
+        }
+    }
+
+    /** What is done with a machine that stands still. */
+    private interface Work<T> {
+        T apply(Sections sections, GuestMemory memory) throws IOException;
+    }
+
+    /** Makes the machine stand still, does something with its state, and puts it back into the state it was in. */
+    private <T> T whileStill(String operation, Work<T> work) throws IOException {
+        boolean resume;
+        lock.lock();
+        try {
+            require(operation, EnumSet.of(State.RUNNING, State.PAUSED));
+            resume = state == State.RUNNING;
+        } finally {
+            lock.unlock();
+        }
+        if (resume) {
+            pause();
+        }
+        memoryUse.lock();
+        try {
+            Machine still = current(operation, EnumSet.of(State.PAUSED));
+            Sections sections = still.state();
+            Snapshot.describe(sections, config, devices);
+            return work.apply(sections, still.memory());
+        } finally {
+            memoryUse.unlock();
+            if (resume) {
+                goOn();
+            }
+        }
+    }
+
+    /** Resumes the machine, unless somebody has stopped it meanwhile. */
+    private void goOn() {
+        lock.lock();
+        try {
+            if (state == State.PAUSED) {
+                resume();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static SnapshotFile temporary(Sections sections, GuestMemory memory) throws IOException {
+        Path file = Files.createTempFile("kagami-snapshot", null);
+        FileChannel channel = FileChannel.open(
+                file,
+                StandardOpenOption.READ,
+                StandardOpenOption.WRITE,
+                StandardOpenOption.SPARSE,
+                StandardOpenOption.DELETE_ON_CLOSE);
+        try {
+            SnapshotWriter.write(channel, sections, memory, false);
+            return SnapshotFile.of(channel, true, true);
+        } catch (SnapshotException e) {
+            throw new IllegalStateException("a snapshot that was just written", e);
+        } catch (Throwable e) {
+            channel.close();
+            throw e;
+        }
+    }
+
     /** {@return the machine's life, when it is in one of some states; waits for it where a reset is under way} */
     private Machine current(String operation, EnumSet<State> required) {
         lock.lock();
@@ -395,7 +577,7 @@ public final class VirtualMachine implements AutoCloseable {
                 } finally {
                     lock.unlock();
                 }
-                current.close();
+                close(current);
                 if (!again) {
                     break;
                 }
@@ -427,6 +609,15 @@ public final class VirtualMachine implements AutoCloseable {
             ended(result);
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void close(Machine life) {
+        memoryUse.lock();
+        try {
+            life.close();
+        } finally {
+            memoryUse.unlock();
         }
     }
 

@@ -167,7 +167,8 @@ final class FakeEngine implements Engine {
                     new int[64],
                     false,
                     false,
-                    false);
+                    false,
+                    X86State.Pending.NOTHING);
         }
     }
 }

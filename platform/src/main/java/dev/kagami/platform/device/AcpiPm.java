@@ -1,9 +1,9 @@
 package dev.kagami.platform.device;
 
 import dev.kagami.cpu.Timers;
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.InterruptLine;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
 
 /**
  * The fixed hardware of ACPI (ACPI 6.5, 4.8.3): PM1a event and control blocks and the power management timer. Always in
@@ -11,7 +11,7 @@ import dev.kagami.platform.bus.PortDevice;
  *
  * <p>Ports from the base: 0 status, 2 enable, 4 control, 8 timer. Accesses of any size and alignment work.
  */
-public final class AcpiPm implements PortDevice, Device {
+public final class AcpiPm implements PortDevice, StatefulDevice<AcpiPmState> {
     /** First port. */
     public static final int PORT = 0x600;
 
@@ -48,7 +48,9 @@ public final class AcpiPm implements PortDevice, Device {
     private final Runnable powerOff;
     private final int timerBits;
     private final Timers.Timer overflow;
-    private final long origin;
+    /** When the timer was 0. */
+    private long origin;
+
     private int status;
     private int enable;
     private int control;
@@ -80,6 +82,27 @@ public final class AcpiPm implements PortDevice, Device {
         status = 0;
         enable = 0;
         control = 0;
+        seenChanges = topBitChanges();
+        update();
+    }
+
+    @Override
+    public Class<AcpiPmState> stateType() {
+        return AcpiPmState.class;
+    }
+
+    @Override
+    public synchronized AcpiPmState state() {
+        collect();
+        return new AcpiPmState(status, enable, control, ticks(), seenChanges);
+    }
+
+    @Override
+    public synchronized void setState(AcpiPmState state) {
+        status = state.status() & STATUS_ALL;
+        enable = state.enable() & ENABLE_ALL;
+        control = state.control() & CONTROL_WRITABLE;
+        origin = timers.nanoTime() - Ticks.toNanos(state.ticks(), HERTZ);
         seenChanges = topBitChanges();
         update();
     }

@@ -1,9 +1,9 @@
 package dev.kagami.platform.device;
 
 import dev.kagami.cpu.Timers;
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.InterruptLine;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
 import java.time.InstantSource;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
@@ -15,7 +15,7 @@ import java.time.ZoneOffset;
  * <p>The clock runs on the host's, shifted by what the guest has set. Registers aren't stepped: the time and the periodic,
  * alarm and update events follow from the clock when somebody looks, and a timer looks while an interrupt is enabled.
  */
-public final class CmosRtc implements PortDevice, Device {
+public final class CmosRtc implements PortDevice, StatefulDevice<RtcState> {
     /** Index port; the data port follows. */
     public static final int PORT = 0x70;
 
@@ -67,6 +67,9 @@ public final class CmosRtc implements PortDevice, Device {
     /** The update bit rises 244 µs before the update, which takes another 1,984 µs (datasheet, table 6). */
     private static final long UPDATE_NANOS = 244_000 + 1_984_000;
 
+    /** Beyond the year 9999, where the guest's clock starts over, on either side. */
+    private static final long MAX_SECONDS = 1L << 40;
+
     private final Timers timers;
     private final InterruptLine line;
     private final InstantSource host;
@@ -113,6 +116,42 @@ public final class CmosRtc implements PortDevice, Device {
         powerOn();
         timer.disarm();
         line.set(false);
+    }
+
+    @Override
+    public Class<RtcState> stateType() {
+        return RtcState.class;
+    }
+
+    @Override
+    public synchronized RtcState state() {
+        collectEvents();
+        return new RtcState(memory.clone(), index, registerA, registerB, events, offset, stopped, seenSecond);
+    }
+
+    @Override
+    public synchronized void setState(RtcState state) {
+        if (state.memory().length != REGISTERS) {
+            throw new IllegalArgumentException(
+                    "this clock has %d registers, not %d".formatted(REGISTERS, state.memory().length));
+        }
+        System.arraycopy(state.memory(), 0, memory, 0, REGISTERS);
+        index = state.index() & 0x7F;
+        registerA = state.registerA() & 0xFF & ~A_UPDATE_IN_PROGRESS;
+        registerB = state.registerB() & 0xFF;
+        events = state.events() & (B_PERIODIC | B_ALARM | B_UPDATE);
+        offset = inRange(state.offset());
+        stopped = inRange(state.stopped());
+        seenSecond = inRange(state.seenSecond());
+        seenPeriod = periods();
+        update();
+    }
+
+    private static long inRange(long seconds) {
+        if (Math.abs(seconds) > MAX_SECONDS) {
+            throw new IllegalArgumentException("a clock at " + seconds + " s");
+        }
+        return seconds;
     }
 
     private void powerOn() {

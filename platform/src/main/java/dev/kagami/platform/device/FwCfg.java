@@ -1,7 +1,7 @@
 package dev.kagami.platform.device;
 
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -13,7 +13,7 @@ import java.util.Arrays;
  * byte at port 0x511; after its last byte, and for keys that there aren't, it reads zeroes. There are neither files nor
  * DMA, which item 1 says.
  */
-public final class FwCfg implements PortDevice, Device {
+public final class FwCfg implements PortDevice, StatefulDevice<FwCfgState> {
     /** Where the key is written. */
     public static final int SELECTOR_PORT = 0x510;
 
@@ -36,6 +36,7 @@ public final class FwCfg implements PortDevice, Device {
 
     private final int processors;
     private final long memory;
+    private int selected;
     private byte[] item = NOTHING;
     private int position;
 
@@ -57,6 +58,22 @@ public final class FwCfg implements PortDevice, Device {
     }
 
     @Override
+    public Class<FwCfgState> stateType() {
+        return FwCfgState.class;
+    }
+
+    @Override
+    public synchronized FwCfgState state() {
+        return new FwCfgState(selected, position);
+    }
+
+    @Override
+    public synchronized void setState(FwCfgState state) {
+        select(state.key());
+        position = Math.clamp(state.position(), 0, item.length);
+    }
+
+    @Override
     public synchronized int read(int port, int size) {
         if (port != DATA_PORT || position >= item.length) {
             return 0;
@@ -73,7 +90,8 @@ public final class FwCfg implements PortDevice, Device {
     }
 
     private void select(int key) {
-        item = content(key);
+        selected = key & 0xFFFF;
+        item = content(selected);
         position = 0;
     }
 

@@ -1,9 +1,10 @@
 package dev.kagami.platform.device;
 
 import dev.kagami.cpu.Timers;
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.InterruptLine;
 import dev.kagami.platform.bus.MmioDevice;
+import dev.kagami.platform.bus.StatefulDevice;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -11,7 +12,7 @@ import java.util.function.Consumer;
  * A high precision event timer (IA-PC HPET specification 1.0a): a 64-bit counter at 100 MHz and three comparators, all
  * of them 64 bits wide and able to be periodic. Message-signalled interrupts are left out, as in most chip sets.
  */
-public final class Hpet implements MmioDevice, Device {
+public final class Hpet implements MmioDevice, StatefulDevice<HpetState> {
     /** Guest-physical address of the registers. */
     public static final long ADDRESS = 0xFED0_0000L;
 
@@ -100,6 +101,37 @@ public final class Hpet implements MmioDevice, Device {
         status = 0;
         counterBase = 0;
         legacy.accept(false);
+    }
+
+    @Override
+    public Class<HpetState> stateType() {
+        return HpetState.class;
+    }
+
+    @Override
+    public synchronized HpetState state() {
+        List<HpetState.Comparator> states = new ArrayList<>();
+        for (Comparator comparator : comparators) {
+            states.add(comparator.state());
+        }
+        return new HpetState(configuration, status, counter(), states);
+    }
+
+    @Override
+    public synchronized void setState(HpetState state) {
+        if (state.comparators().size() != COMPARATORS) {
+            throw new IllegalArgumentException("this timer has %d comparators, not %d"
+                    .formatted(COMPARATORS, state.comparators().size()));
+        }
+        configuration = state.configuration() & (CONFIGURATION_ENABLE | CONFIGURATION_LEGACY);
+        status = state.status() & (1 << COMPARATORS) - 1;
+        counterBase = state.counter();
+        started = timers.nanoTime();
+        now = counterBase;
+        legacy.accept((configuration & CONFIGURATION_LEGACY) != 0);
+        for (int i = 0; i < COMPARATORS; i++) {
+            comparators[i].setState(state.comparators().get(i));
+        }
     }
 
     @Override
@@ -242,6 +274,27 @@ public final class Hpet implements MmioDevice, Device {
             period = 0;
             armed = false;
             timer.disarm();
+        }
+
+        HpetState.Comparator state() {
+            return new HpetState.Comparator(config, value, period, target, armed, timers.nanoTime() - lastFired);
+        }
+
+        void setState(HpetState.Comparator state) {
+            config = state.config() & TIMER_WRITABLE;
+            value = state.value() & mask();
+            period = state.period() & mask();
+            target = state.target();
+            armed = state.armed();
+            lastFired = timers.nanoTime() - state.sinceFired();
+            if ((config & TIMER_LEVEL) != 0) {
+                line().set((config & TIMER_ENABLE) != 0 && (status & statusBit) != 0);
+            }
+            if (armed) {
+                // What is due expires at once.
+                long distance = Math.clamp(target - now, 0, Long.MAX_VALUE / TICK_NANOS / 2);
+                timer.arm(Math.max(lastFired + MIN_INTERVAL_NANOS, timers.nanoTime() + distance * TICK_NANOS));
+            }
         }
 
         InterruptLine line() {

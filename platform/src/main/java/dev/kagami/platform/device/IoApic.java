@@ -1,7 +1,7 @@
 package dev.kagami.platform.device;
 
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.MmioDevice;
+import dev.kagami.platform.bus.StatefulDevice;
 import java.util.Arrays;
 
 /**
@@ -13,7 +13,7 @@ import java.util.Arrays;
  *
  * <p>An edge on a masked pin is lost, as the datasheet has it.
  */
-public final class IoApic implements MmioDevice, Device {
+public final class IoApic implements MmioDevice, StatefulDevice<IoApicState> {
     /** Takes interrupt messages, as {@link dev.kagami.cpu.Processors#sendMessage} does. */
     @FunctionalInterface
     public interface MessageSink {
@@ -85,6 +85,26 @@ public final class IoApic implements MmioDevice, Device {
         Arrays.fill(table, ENTRY_MASKED);
         id = 0;
         selected = 0;
+    }
+
+    @Override
+    public Class<IoApicState> stateType() {
+        return IoApicState.class;
+    }
+
+    @Override
+    public synchronized IoApicState state() {
+        return new IoApicState(table.clone(), id, selected);
+    }
+
+    @Override
+    public synchronized void setState(IoApicState state) {
+        if (state.table().length != PINS) {
+            throw new IllegalArgumentException("an I/O APIC has %d pins, not %d".formatted(PINS, state.table().length));
+        }
+        System.arraycopy(state.table(), 0, table, 0, PINS);
+        id = state.id() & ID_MASK;
+        selected = state.selected() & 0xFF;
     }
 
     /**

@@ -1,14 +1,14 @@
 package dev.kagami.platform.device;
 
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
 
 /**
  * An 8042 keyboard controller with nothing plugged in (IBM PC/AT Technical Reference, "Keyboard Controller"): what is
  * left of it is its self test, its command byte and the pulse on the processor's reset line. Ports 0x60 and 0x64; every
  * access is one byte.
  */
-public final class KeyboardController implements PortDevice, Device {
+public final class KeyboardController implements PortDevice, StatefulDevice<KeyboardState> {
     /** Data port. */
     public static final int DATA_PORT = 0x60;
 
@@ -64,6 +64,26 @@ public final class KeyboardController implements PortDevice, Device {
     @Override
     public synchronized void reset() {
         powerOn();
+    }
+
+    @Override
+    public Class<KeyboardState> stateType() {
+        return KeyboardState.class;
+    }
+
+    @Override
+    public synchronized KeyboardState state() {
+        return new KeyboardState(commandByte, outputPort, output, outputFull, lastWasCommand, pending);
+    }
+
+    @Override
+    public synchronized void setState(KeyboardState state) {
+        commandByte = state.commandByte() & 0xFF;
+        outputPort = state.outputPort() & 0xFF;
+        output = state.output() & 0xFF;
+        outputFull = state.outputFull();
+        lastWasCommand = state.lastWasCommand();
+        pending = state.pending() & 0xFF;
     }
 
     private void powerOn() {

@@ -1,14 +1,14 @@
 package dev.kagami.platform.device;
 
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.InterruptLine;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
 
 /**
  * The two cascaded 8259A interrupt controllers of a PC with their edge/level registers (Intel 8259A datasheet,
  * 231468-003; ELCR as in the 82371 PIIX datasheet). Ports 0x20-0x21, 0xA0-0xA1, 0x4D0-0x4D1; every access is one byte.
  */
-public final class Pic8259 implements PortDevice, Device {
+public final class Pic8259 implements PortDevice, StatefulDevice<PicState> {
     /** Command port of the master. */
     public static final int MASTER_PORT = 0x20;
 
@@ -45,6 +45,23 @@ public final class Pic8259 implements PortDevice, Device {
     public synchronized void reset() {
         master.powerOn();
         slave.powerOn();
+        update();
+    }
+
+    @Override
+    public Class<PicState> stateType() {
+        return PicState.class;
+    }
+
+    @Override
+    public synchronized PicState state() {
+        return new PicState(master.state(), slave.state());
+    }
+
+    @Override
+    public synchronized void setState(PicState state) {
+        master.setState(state.master());
+        slave.setState(state.slave());
         update();
     }
 
@@ -204,6 +221,35 @@ public final class Pic8259 implements PortDevice, Device {
             specialFullyNested = false;
             autoEoi = false;
             rotateOnAutoEoi = false;
+        }
+
+        PicState.Chip state() {
+            boolean[] flags = {
+                needsIcw4, single, readInService, poll, specialMask, specialFullyNested, autoEoi, rotateOnAutoEoi
+            };
+            int bits = 0;
+            for (int i = 0; i < flags.length; i++) {
+                bits |= flags[i] ? 1 << i : 0;
+            }
+            return new PicState.Chip(requests, masked, inService, edgeLevel, vectorBase, lowest, expected, bits);
+        }
+
+        void setState(PicState.Chip state) {
+            requests = state.requests();
+            masked = state.masked();
+            inService = state.inService();
+            edgeLevel = state.edgeLevel() & levelCapable;
+            vectorBase = state.vectorBase();
+            lowest = state.lowest();
+            expected = state.expected();
+            needsIcw4 = (state.flags() & 1) != 0;
+            single = (state.flags() & 1 << 1) != 0;
+            readInService = (state.flags() & 1 << 2) != 0;
+            poll = (state.flags() & 1 << 3) != 0;
+            specialMask = (state.flags() & 1 << 4) != 0;
+            specialFullyNested = (state.flags() & 1 << 5) != 0;
+            autoEoi = (state.flags() & 1 << 6) != 0;
+            rotateOnAutoEoi = (state.flags() & 1 << 7) != 0;
         }
 
         void setInput(int input, boolean asserted) {

@@ -1,9 +1,11 @@
 package dev.kagami.platform.device;
 
 import dev.kagami.cpu.Timers;
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.InterruptLine;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The 8254 interval timer (Intel 231164-005) with port 0x61, which gates and reads counter 2. Ports 0x40-0x43 and 0x61;
@@ -12,7 +14,7 @@ import dev.kagami.platform.bus.PortDevice;
  * <p>Counters are not stepped: their value and output follow from the time since they were loaded. One simplification:
  * a new count in modes 2 and 3 is loaded at once instead of at the end of the running period.
  */
-public final class Pit8254 implements PortDevice, Device {
+public final class Pit8254 implements PortDevice, StatefulDevice<PitState> {
     /** Port of counter 0; the control word is at the fourth port. */
     public static final int PORT = 0x40;
 
@@ -35,7 +37,9 @@ public final class Pit8254 implements PortDevice, Device {
     private final Timers timers;
     private final InterruptLine line;
     private final Timers.Timer timer;
-    private final long origin;
+    /** When the device was made. */
+    private long origin;
+
     private final Counter[] counters = {new Counter(), new Counter(), new Counter()};
     private int control;
     /** When counter 0 has interrupted last, in nanoseconds. */
@@ -65,6 +69,36 @@ public final class Pit8254 implements PortDevice, Device {
         control = 0;
         timer.disarm();
         line.set(false);
+    }
+
+    @Override
+    public Class<PitState> stateType() {
+        return PitState.class;
+    }
+
+    @Override
+    public synchronized PitState state() {
+        List<PitState.Counter> states = new ArrayList<>();
+        for (Counter counter : counters) {
+            states.add(counter.state());
+        }
+        return new PitState(control, now(), timers.nanoTime() - lastFired, states);
+    }
+
+    @Override
+    public synchronized void setState(PitState state) {
+        origin = timers.nanoTime() - Ticks.toNanos(state.ticks(), HERTZ);
+        long now = now();
+        control = state.control() & CONTROL_WRITABLE;
+        lastFired = timers.nanoTime() - state.sinceFired();
+        for (int i = 0; i < counters.length; i++) {
+            counters[i].setState(state.counters().get(i));
+        }
+        Counter counter = counters[0];
+        line.set(counter.periodic() || counter.output(now));
+        if (counter.edge >= 0) {
+            armAt(counter.edge);
+        }
     }
 
     @Override
@@ -178,6 +212,45 @@ public final class Pit8254 implements PortDevice, Device {
         private int latchedCount;
         private boolean statusLatched;
         private int latchedStatus;
+
+        PitState.Counter state() {
+            return new PitState.Counter(
+                    mode,
+                    bcd,
+                    access,
+                    reload,
+                    loaded,
+                    triggered,
+                    gate,
+                    start,
+                    counted,
+                    edge,
+                    writtenLow,
+                    writeHighNext,
+                    readHighNext,
+                    countLatched ? latchedCount : -1,
+                    statusLatched ? latchedStatus : -1);
+        }
+
+        void setState(PitState.Counter state) {
+            mode = state.mode();
+            bcd = state.bcd();
+            access = state.access();
+            reload = state.reload();
+            loaded = state.loaded();
+            triggered = state.triggered();
+            gate = state.gate();
+            start = state.start();
+            counted = state.counted();
+            edge = state.edge();
+            writtenLow = state.writtenLow() & 0xFF;
+            writeHighNext = state.writeHighNext();
+            readHighNext = state.readHighNext();
+            countLatched = state.latchedCount() >= 0;
+            latchedCount = state.latchedCount();
+            statusLatched = state.latchedStatus() >= 0;
+            latchedStatus = state.latchedStatus();
+        }
 
         boolean periodic() {
             return mode == 2 || mode == 3;

@@ -1,14 +1,14 @@
 package dev.kagami.platform.device;
 
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
 
 /**
  * The two ports of a PC chip set that reset it: port 0x92 (system control port A) and port 0xCF9 (reset control register
  * of the 82371 and its successors). Every access is one byte. The second lies among the ports of the PCI bridge, which
  * passes bytes on, so other ports around it come here too; nobody answers them.
  */
-public final class ResetPorts implements PortDevice, Device {
+public final class ResetPorts implements PortDevice, StatefulDevice<ResetPortsState> {
     /** System control port A. */
     public static final int CONTROL_A_PORT = 0x92;
 
@@ -40,6 +40,22 @@ public final class ResetPorts implements PortDevice, Device {
     public synchronized void reset() {
         controlA = CONTROL_A_ADDRESS_20;
         resetControl = 0;
+    }
+
+    @Override
+    public Class<ResetPortsState> stateType() {
+        return ResetPortsState.class;
+    }
+
+    @Override
+    public synchronized ResetPortsState state() {
+        return new ResetPortsState(controlA, resetControl);
+    }
+
+    @Override
+    public synchronized void setState(ResetPortsState state) {
+        controlA = state.controlA() & (CONTROL_A_RESET | CONTROL_A_ADDRESS_20);
+        resetControl = state.resetControl() & RESET_WRITABLE & ~RESET_PROCESSOR;
     }
 
     @Override

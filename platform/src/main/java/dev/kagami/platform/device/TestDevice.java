@@ -1,10 +1,10 @@
 package dev.kagami.platform.device;
 
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.InterruptLine;
 import dev.kagami.platform.bus.MmioDevice;
 import dev.kagami.platform.bus.PcBus;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
 import java.util.Arrays;
 import java.util.List;
 
@@ -20,7 +20,7 @@ import java.util.List;
  *   <li>64 KiB of plain memory behind memory-mapped I/O at 0xFF000000
  * </ul>
  */
-public final class TestDevice implements Device {
+public final class TestDevice implements StatefulDevice<TestDeviceState> {
     /** First port of the latch. */
     public static final int LATCH_PORT = 0xE0;
 
@@ -42,6 +42,8 @@ public final class TestDevice implements Device {
     private final List<InterruptLine> lines;
     private final byte[] memory = new byte[MEMORY_SIZE];
     private int latch;
+    /** The lines that are asserted, a bit each. */
+    private long asserted;
 
     /**
      * Makes the device.
@@ -69,9 +71,34 @@ public final class TestDevice implements Device {
     public synchronized void reset() {
         latch = 0;
         Arrays.fill(memory, (byte) 0);
-        for (InterruptLine line : lines) {
-            line.set(false);
+        setLines(0);
+    }
+
+    private void setLines(long set) {
+        asserted = set;
+        for (int i = 0; i < lines.size(); i++) {
+            lines.get(i).set((set >>> i & 1) != 0);
         }
+    }
+
+    @Override
+    public Class<TestDeviceState> stateType() {
+        return TestDeviceState.class;
+    }
+
+    @Override
+    public synchronized TestDeviceState state() {
+        return new TestDeviceState(latch, memory.clone(), asserted);
+    }
+
+    @Override
+    public synchronized void setState(TestDeviceState state) {
+        if (state.memory().length != MEMORY_SIZE) {
+            throw new IllegalArgumentException("the test device has 64 KiB, not " + state.memory().length);
+        }
+        latch = state.latch();
+        System.arraycopy(state.memory(), 0, memory, 0, MEMORY_SIZE);
+        setLines(state.lines());
     }
 
     private final class Latch implements PortDevice {
@@ -112,7 +139,10 @@ public final class TestDevice implements Device {
 
         @Override
         public void write(int port, int size, int value) {
-            lines.get(port - LINES_PORT).set(value != 0);
+            synchronized (TestDevice.this) {
+                long bit = 1L << port - LINES_PORT;
+                setLines(value != 0 ? asserted | bit : asserted & ~bit);
+            }
         }
     }
 

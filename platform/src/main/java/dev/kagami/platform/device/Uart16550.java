@@ -1,9 +1,9 @@
 package dev.kagami.platform.device;
 
 import dev.kagami.cpu.Timers;
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.InterruptLine;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
@@ -24,7 +24,7 @@ import java.util.Objects;
  *
  * <p>The interrupt output isn't gated by OUT2, as it would be by the glue logic of a PC, for kernels that forget it.
  */
-public final class Uart16550 implements PortDevice, Device, AutoCloseable {
+public final class Uart16550 implements PortDevice, StatefulDevice<UartState>, AutoCloseable {
     /** First port of COM1. */
     public static final int COM1_PORT = 0x3F8;
 
@@ -148,6 +148,76 @@ public final class Uart16550 implements PortDevice, Device, AutoCloseable {
         // Nobody listens any more; the first one who does starts the line again.
         paceTimer.disarm();
         pacing = false;
+        update();
+    }
+
+    @Override
+    public Class<UartState> stateType() {
+        return UartState.class;
+    }
+
+    @Override
+    public synchronized UartState state() {
+        int[] characters = new int[fifoCount];
+        for (int i = 0; i < fifoCount; i++) {
+            characters[i] = fifo[(fifoHead + i) % FIFO_SIZE];
+        }
+        byte[] waiting = new byte[queueCount];
+        for (int i = 0; i < queueCount; i++) {
+            waiting[i] = queue[(queueHead + i) % QUEUE_SIZE];
+        }
+        return new UartState(
+                interruptEnable,
+                lineControl,
+                modemControl,
+                modemStatus,
+                scratch,
+                divisor,
+                fifoEnabled,
+                trigger,
+                overrun,
+                transmitterEmpty,
+                transmitterInterrupt,
+                timeoutInterrupt,
+                characters,
+                waiting,
+                pacing,
+                polls);
+    }
+
+    @Override
+    public synchronized void setState(UartState state) {
+        if (state.fifo().length > FIFO_SIZE || state.queue().length > QUEUE_SIZE) {
+            throw new IllegalArgumentException("more characters than a serial port holds");
+        }
+        interruptEnable = state.interruptEnable() & 0x0F;
+        lineControl = state.lineControl() & 0xFF;
+        modemControl = state.modemControl() & 0x1F;
+        modemStatus = state.modemStatus() & 0xFF;
+        scratch = state.scratch() & 0xFF;
+        divisor = state.divisor() & 0xFFFF;
+        fifoEnabled = state.fifoEnabled();
+        trigger = Math.clamp(state.trigger(), 1, FIFO_SIZE);
+        overrun = state.overrun();
+        transmitterEmpty = state.transmitterEmpty();
+        transmitterInterrupt = state.transmitterInterrupt();
+        clearReceiver();
+        timeoutInterrupt = state.timeoutInterrupt();
+        fifoCount = state.fifo().length;
+        System.arraycopy(state.fifo(), 0, fifo, 0, fifoCount);
+        queueHead = 0;
+        queueCount = state.queue().length;
+        System.arraycopy(state.queue(), 0, queue, 0, queueCount);
+        polls = Math.clamp(state.polls(), 0, LISTENING_POLLS);
+        if (!timeoutInterrupt) {
+            awaitTimeout();
+        }
+        if (!transmitterEmpty) {
+            transmitTimer.arm(timers.nanoTime() + CHARACTER_NANOS);
+        }
+        if (state.pacing()) {
+            pace(1);
+        }
         update();
     }
 

@@ -41,6 +41,16 @@ public final class FixedCapability implements PciCapability {
     }
 
     @Override
+    public PciHostState.Capability state() {
+        return PciHostState.Capability.NONE;
+    }
+
+    @Override
+    public void setState(PciHostState.Capability state) {
+        // Nothing changes.
+    }
+
+    @Override
     public void reset() {
         // Nothing changes.
     }

@@ -117,6 +117,20 @@ public final class Msi implements PciCapability {
     }
 
     @Override
+    public synchronized PciHostState.Capability state() {
+        return PciHostState.Capability.of(registers.values());
+    }
+
+    @Override
+    public synchronized void setState(PciHostState.Capability state) {
+        registers.restore(state.registers());
+        // The guest can't write these, but they are state.
+        for (int i = PENDING; i < LENGTH; i++) {
+            registers.set(i, 1, state.registers()[i]);
+        }
+    }
+
+    @Override
     public synchronized void reset() {
         registers.reset();
     }

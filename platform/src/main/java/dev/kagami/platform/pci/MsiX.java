@@ -145,6 +145,32 @@ public final class MsiX implements PciCapability, MmioDevice {
     }
 
     @Override
+    public synchronized PciHostState.Capability state() {
+        return new PciHostState.Capability(registers.values(), table.clone(), pending.clone());
+    }
+
+    @Override
+    public synchronized void setState(PciHostState.Capability state) {
+        if (state.table().length != table.length || state.pending().length != pending.length) {
+            throw new IllegalArgumentException(
+                    "an interrupt table of %d words, not %d".formatted(table.length, state.table().length));
+        }
+        registers.restore(state.registers());
+        for (int i = 0; i < table.length; i++) {
+            table[i] = writable(i, state.table()[i]);
+        }
+        System.arraycopy(state.pending(), 0, pending, 0, pending.length);
+        if ((vectors & 63) != 0) {
+            pending[pending.length - 1] &= (1L << (vectors & 63)) - 1;
+        }
+    }
+
+    /** {@return the bits of a word of the table that can be set} */
+    private static int writable(int index, int value) {
+        return (index & 3) == ENTRY_CONTROL ? value & ENTRY_MASKED : (index & 3) == 0 ? value & ~3 : value;
+    }
+
+    @Override
     public synchronized void reset() {
         registers.reset();
         Arrays.fill(table, 0);
@@ -188,7 +214,7 @@ public final class MsiX implements PciCapability, MmioDevice {
         if (index >= table.length) {
             return;
         }
-        table[index] = (index & 3) == ENTRY_CONTROL ? value & ENTRY_MASKED : (index & 3) == 0 ? value & ~3 : value;
+        table[index] = writable(index, value);
         deliver(index / ENTRY_WORDS);
     }
 }

@@ -36,4 +36,15 @@ public interface PciCapability {
 
     /** Goes back to the state after power-on. */
     void reset();
+
+    /** {@return a copy of the state; the machine stands still} */
+    PciHostState.Capability state();
+
+    /**
+     * Replaces the state, after a reset. Sends nothing: whether the function may is decided afterwards.
+     *
+     * @param state the new state
+     * @throws IllegalArgumentException when it is not one that the capability can be in
+     */
+    void setState(PciHostState.Capability state);
 }

@@ -180,6 +180,27 @@ public final class PciFunction implements Device {
         setInterrupt(false);
     }
 
+    /** {@return a copy of the configuration space and of what is behind capabilities} */
+    synchronized PciHostState.Function state(int slot) {
+        return new PciHostState.Function(
+                slot,
+                registers.values(),
+                capabilities.stream().map(placed -> placed.capability.state()).toList());
+    }
+
+    /** Replaces it, after a reset, and moves the windows to where they are then. */
+    synchronized void setState(PciHostState.Function state) {
+        if (state.capabilities().size() != capabilities.size()) {
+            throw new IllegalArgumentException("a PCI function with %d capabilities, not %d"
+                    .formatted(capabilities.size(), state.capabilities().size()));
+        }
+        registers.restore(state.registers());
+        for (int i = 0; i < capabilities.size(); i++) {
+            capabilities.get(i).capability.setState(state.capabilities().get(i));
+        }
+        commandChanged();
+    }
+
     /**
      * Reads from the configuration space.
      *

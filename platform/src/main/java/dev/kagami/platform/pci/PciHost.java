@@ -1,12 +1,16 @@
 package dev.kagami.platform.pci;
 
-import dev.kagami.platform.bus.Device;
 import dev.kagami.platform.bus.InterruptLine;
 import dev.kagami.platform.bus.InterruptRouter;
 import dev.kagami.platform.bus.Mapping;
 import dev.kagami.platform.bus.MmioDevice;
 import dev.kagami.platform.bus.PcBus;
 import dev.kagami.platform.bus.PortDevice;
+import dev.kagami.platform.bus.StatefulDevice;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Thread-safe.
  */
-public final class PciHost implements PortDevice, Device {
+public final class PciHost implements PortDevice, StatefulDevice<PciHostState> {
     /** Port that takes the address of a configuration register. */
     public static final int ADDRESS_PORT = 0xCF8;
 
@@ -147,6 +151,40 @@ public final class PciHost implements PortDevice, Device {
             if (function != null) {
                 function.reset();
             }
+        }
+    }
+
+    @Override
+    public Class<PciHostState> stateType() {
+        return PciHostState.class;
+    }
+
+    @Override
+    public synchronized PciHostState state() {
+        List<PciHostState.Function> functions = new ArrayList<>();
+        for (int slot = 0; slot < SLOTS; slot++) {
+            PciFunction function = slots[slot];
+            if (function != null) {
+                functions.add(function.state(slot));
+            }
+        }
+        return new PciHostState(address, functions);
+    }
+
+    @Override
+    public synchronized void setState(PciHostState state) {
+        long present = Arrays.stream(slots).filter(Objects::nonNull).count();
+        if (state.functions().size() != present) {
+            throw new IllegalArgumentException("%d PCI functions, not %d"
+                    .formatted(present, state.functions().size()));
+        }
+        address = state.address() & ADDRESS_WRITABLE;
+        for (PciHostState.Function saved : state.functions()) {
+            PciFunction function = saved.slot() >= 0 && saved.slot() < SLOTS ? slots[saved.slot()] : null;
+            if (function == null) {
+                throw new IllegalArgumentException("a PCI function in place " + saved.slot());
+            }
+            function.setState(saved);
         }
     }
 

@@ -48,6 +48,21 @@ final class Registers {
         }
     }
 
+    /** {@return all values} */
+    byte[] values() {
+        return values.clone();
+    }
+
+    /** Sets what a guest or the device can have set; the rest stays. */
+    void restore(byte[] state) {
+        if (state.length != values.length) {
+            throw new IllegalArgumentException("%d bytes of registers, not %d".formatted(values.length, state.length));
+        }
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (byte) (initial[i] & ~writable[i] | state[i] & writable[i]);
+        }
+    }
+
     void reset() {
         System.arraycopy(initial, 0, values, 0, values.length);
     }

@@ -16,6 +16,7 @@ class IoApicTest extends DeviceContractTest<IoApic> {
 
     private final List<String> messages = new ArrayList<>();
     private final IoApic ioApic = create();
+    private int pins;
 
     @Override
     protected IoApic create() {
@@ -46,8 +47,18 @@ class IoApicTest extends DeviceContractTest<IoApic> {
 
     @Override
     protected void disturb(IoApic device, Random random) {
-        device.setPin(random.nextInt(24), random.nextBoolean());
+        int pin = random.nextInt(IoApic.PINS);
+        boolean level = random.nextBoolean();
+        pins = level ? pins | 1 << pin : pins & ~(1 << pin);
+        device.setPin(pin, level);
         device.endOfInterrupt(random.nextInt(256));
+    }
+
+    @Override
+    protected void connect(IoApic copy) {
+        for (int pin = 0; pin < IoApic.PINS; pin++) {
+            copy.setPin(pin, (pins >> pin & 1) != 0);
+        }
     }
 
     private void write(int index, int value) {

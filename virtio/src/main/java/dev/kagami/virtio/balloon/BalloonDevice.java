@@ -79,6 +79,14 @@ public final class BalloonDevice implements VirtioDevice {
         return statistics;
     }
 
+    long targetPages() {
+        return space.get(TARGET, 4);
+    }
+
+    void restoreTarget(long pages) {
+        space.set(TARGET, 4, pages);
+    }
+
     BalloonConfig settings() {
         return config;
     }
@@ -120,6 +128,11 @@ public final class BalloonDevice implements VirtioDevice {
     }
 
     @Override
+    public Class<? extends Record> stateType() {
+        return BalloonState.class;
+    }
+
+    @Override
     public QueueHandler activate(DeviceContext context) {
         BalloonHandler active = new BalloonHandler(this, context);
         handler = active;
@@ -127,6 +140,21 @@ public final class BalloonDevice implements VirtioDevice {
             @Override
             public void serve(int queue) {
                 active.serve(queue);
+            }
+
+            @Override
+            public Record state() {
+                return active.state();
+            }
+
+            @Override
+            public void setState(Record state) {
+                active.setState((BalloonState) state);
+            }
+
+            @Override
+            public int held(int queue) {
+                return active.held(queue);
             }
 
             @Override

@@ -54,6 +54,20 @@ final class BalloonHandler {
         }
     }
 
+    BalloonState state() {
+        return new BalloonState(device.targetPages(), statisticsHeld, statisticsWanted);
+    }
+
+    void setState(BalloonState state) {
+        device.restoreTarget(state.targetPages());
+        // The buffer is taken anew, with the same statistics in it.
+        statisticsWanted = state.statisticsWanted();
+    }
+
+    int held(int number) {
+        return number == statisticsQueue && statisticsHeld ? 1 : 0;
+    }
+
     void serve(int number) {
         if (number == statisticsQueue) {
             serveStatistics();

@@ -121,6 +121,11 @@ public final class ConsoleDevice implements VirtioDevice {
     }
 
     @Override
+    public Class<? extends Record> stateType() {
+        return ConsoleState.class;
+    }
+
+    @Override
     public QueueHandler activate(DeviceContext context) {
         ConsoleHandler active = new ConsoleHandler(this, context);
         handler = active;
@@ -128,6 +133,21 @@ public final class ConsoleDevice implements VirtioDevice {
             @Override
             public void serve(int queue) {
                 active.serve(queue);
+            }
+
+            @Override
+            public Record state() {
+                return active.state();
+            }
+
+            @Override
+            public void setState(Record state) {
+                active.setState((ConsoleState) state);
+            }
+
+            @Override
+            public int held(int queue) {
+                return active.held(queue);
             }
 
             @Override

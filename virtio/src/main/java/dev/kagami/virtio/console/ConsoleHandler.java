@@ -10,6 +10,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 
 /** An active console device. Queues are served on the device's thread. */
 final class ConsoleHandler {
@@ -44,6 +46,10 @@ final class ConsoleHandler {
         final DescriptorChain output;
         /** Whether a request of the guest is only half written to the host. */
         boolean unfinished;
+        /** How many bytes of it are written. */
+        long written;
+        /** How many bytes of the next request were written before a snapshot. */
+        long skip;
 
         volatile boolean ready;
         boolean guestOpen;
@@ -82,6 +88,40 @@ final class ConsoleHandler {
             device.port(i).fromGuest().setDeviceWaiter(() -> {});
             device.port(i).setOpenListener(() -> {});
         }
+    }
+
+    ConsoleState state() {
+        List<ConsoleState.Port> states = new ArrayList<>();
+        for (PortHandler port : ports) {
+            states.add(new ConsoleState.Port(port.ready, port.guestOpen, port.unfinished, port.written));
+        }
+        synchronized (waiting) {
+            return new ConsoleState(
+                    states, waiting.stream().map(ConsoleState.Message::new).toList());
+        }
+    }
+
+    void setState(ConsoleState state) {
+        if (state.ports().size() != ports.length) {
+            throw new IllegalArgumentException("a console with %d ports, not %d"
+                    .formatted(ports.length, state.ports().size()));
+        }
+        for (int i = 0; i < ports.length; i++) {
+            ConsoleState.Port saved = state.ports().get(i);
+            ports[i].ready = saved.ready();
+            ports[i].guestOpen = saved.guestOpen();
+            ports[i].skip = saved.unfinished() ? saved.written() : 0;
+        }
+        synchronized (waiting) {
+            state.messages().forEach(message -> waiting.add(message.bytes()));
+        }
+    }
+
+    /** Tells how many requests of a queue are half written to the host. */
+    int held(int queue) {
+        boolean output = (queue & 1) == 1 && queue != CONTROL_TRANSMIT;
+        int port = queue < CONTROL_RECEIVE ? 0 : (queue - 2) / 2;
+        return output && port < ports.length && ports[port].unfinished ? 1 : 0;
     }
 
     void serve(int queue) {
@@ -129,7 +169,7 @@ final class ConsoleHandler {
         Virtqueue queue = context.queue(port.receive + 1);
         do {
             queue.disableNotifications();
-            while (port.unfinished || queue.pop(port.output)) {
+            while (port.unfinished || take(port, queue)) {
                 port.unfinished = !drain(port);
                 if (port.unfinished) {
                     // The host's reader says when it has made room.
@@ -142,6 +182,16 @@ final class ConsoleHandler {
         queue.interrupt();
     }
 
+    private static boolean take(PortHandler port, Virtqueue queue) {
+        if (!queue.pop(port.output)) {
+            return false;
+        }
+        port.written = Math.min(port.skip, port.output.readable());
+        port.output.skipReadable(port.written);
+        port.skip = 0;
+        return true;
+    }
+
     /** {@return whether all of a request was written} */
     private boolean drain(PortHandler port) {
         DescriptorChain output = port.output;
@@ -152,6 +202,7 @@ final class ConsoleHandler {
                 return false;
             }
             output.skipReadable(written);
+            port.written += written;
         }
         return true;
     }

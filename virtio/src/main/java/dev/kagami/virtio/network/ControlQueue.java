@@ -109,7 +109,7 @@ final class ControlQueue {
         if (chain.readable() < 8) {
             return false;
         }
-        device.settings().port().setReceiveOffloads(Offloads.of(chain.readLong()));
+        device.setOffloads(chain.readLong());
         return true;
     }
 }

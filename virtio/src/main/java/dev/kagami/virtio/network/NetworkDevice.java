@@ -49,6 +49,8 @@ public final class NetworkDevice implements VirtioDevice {
     private final NetworkConfig config;
     private final DeviceConfig space = new DeviceConfig(CONFIG_SIZE);
     private volatile @Nullable DeviceContext context;
+    /** The features that decide what the guest receives whole; used on the device's thread. */
+    private long offloads;
 
     /**
      * Makes the device.
@@ -66,6 +68,11 @@ public final class NetworkDevice implements VirtioDevice {
 
     NetworkConfig settings() {
         return config;
+    }
+
+    void setOffloads(long features) {
+        offloads = features;
+        config.port().setReceiveOffloads(Offloads.of(features));
     }
 
     /** Shows an address in the configuration space, in the order of the wire. */
@@ -119,12 +126,17 @@ public final class NetworkDevice implements VirtioDevice {
     }
 
     @Override
+    public Class<? extends Record> stateType() {
+        return NetworkState.class;
+    }
+
+    @Override
     public QueueHandler activate(DeviceContext active) {
         ReceiveFilter filter = new ReceiveFilter(config.mac().value());
         Receiver receiver = new Receiver(config.port(), active, filter);
         Transmitter transmitter = new Transmitter(config.port(), active);
         ControlQueue control = new ControlQueue(this, active, filter);
-        config.port().setReceiveOffloads(Offloads.negotiated(active));
+        setOffloads(Offloads.negotiated(active));
         context = active;
         return new QueueHandler() {
             @Override
@@ -134,6 +146,19 @@ public final class NetworkDevice implements VirtioDevice {
                     case TRANSMIT -> transmitter.serve();
                     default -> control.serve();
                 }
+            }
+
+            @Override
+            public Record state() {
+                return filter.state(offloads);
+            }
+
+            @Override
+            public void setState(Record state) {
+                NetworkState saved = (NetworkState) state;
+                filter.setState(saved);
+                setMac(saved.mac());
+                setOffloads(saved.offloads());
             }
 
             @Override

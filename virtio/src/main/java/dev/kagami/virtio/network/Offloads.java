@@ -17,15 +17,15 @@ final class Offloads {
 
     private Offloads() {}
 
-    /** {@return what the driver has negotiated} */
-    static Set<ReceiveOffload> negotiated(DeviceContext context) {
+    /** {@return the features that the driver has negotiated, a bit each} */
+    static long negotiated(DeviceContext context) {
         long set = 0;
         for (int feature : GUEST_FEATURES) {
             if (context.has(feature)) {
                 set |= 1L << feature;
             }
         }
-        return of(set);
+        return set;
     }
 
     /** {@return what a set of guest features means; datagrams are only taken when they are for both versions of IP} */

@@ -1,6 +1,7 @@
 package dev.kagami.virtio.network;
 
 import dev.kagami.net.Frame;
+import java.util.Arrays;
 
 /** Which frames a guest wants (virtio 1.2, 5.1.6.5.1 and 5.1.6.5.2). Used on the device's thread. */
 final class ReceiveFilter {
@@ -66,6 +67,42 @@ final class ReceiveFilter {
         } else {
             unicastOverflow = true;
         }
+    }
+
+    NetworkState state(long offloads) {
+        boolean[] modes = {
+            promiscuous,
+            allUnicast,
+            allMulticast,
+            noUnicast,
+            noMulticast,
+            noBroadcast,
+            unicastOverflow,
+            multicastOverflow
+        };
+        int bits = 0;
+        for (int i = 0; i < modes.length; i++) {
+            bits |= modes[i] ? 1 << i : 0;
+        }
+        return new NetworkState(mac, bits, Arrays.copyOf(addresses, addressCount), offloads);
+    }
+
+    void setState(NetworkState state) {
+        if (state.addresses().length > addresses.length) {
+            throw new IllegalArgumentException("%d addresses of a network card".formatted(state.addresses().length));
+        }
+        mac = state.mac();
+        int modes = state.modes();
+        promiscuous = (modes & 1) != 0;
+        allUnicast = (modes & 1 << 1) != 0;
+        allMulticast = (modes & 1 << 2) != 0;
+        noUnicast = (modes & 1 << 3) != 0;
+        noMulticast = (modes & 1 << 4) != 0;
+        noBroadcast = (modes & 1 << 5) != 0;
+        unicastOverflow = (modes & 1 << 6) != 0;
+        multicastOverflow = (modes & 1 << 7) != 0;
+        addressCount = state.addresses().length;
+        System.arraycopy(state.addresses(), 0, addresses, 0, addressCount);
     }
 
     /** {@return whether the guest wants a frame} */

@@ -139,6 +139,11 @@ public final class SocketDevice implements VirtioDevice {
             }
 
             @Override
+            public void setState(Record state) {
+                active.transportReset();
+            }
+
+            @Override
             public void close() {
                 handler = null;
                 active.close();

@@ -16,6 +16,8 @@ import java.util.concurrent.ThreadLocalRandom;
 final class SocketHandler {
     private static final int RECEIVE = 0;
     private static final int TRANSMIT = 1;
+    private static final int EVENTS = 2;
+    private static final int EVENT_TRANSPORT_RESET = 0;
 
     private static final int HEADER = 44;
     private static final int TYPE_STREAM = 1;
@@ -43,6 +45,7 @@ final class SocketHandler {
     private final MemorySegment ram;
     private final Virtqueue receive;
     private final Virtqueue transmit;
+    private final Virtqueue events;
     private final DescriptorChain in;
     private final DescriptorChain out;
     private final ConnectionTable table = new ConnectionTable();
@@ -51,6 +54,7 @@ final class SocketHandler {
     /** Ports of connections that don't exist, whose sender is to be told so: the host's in the high half. */
     private final ArrayDeque<Long> resets = new ArrayDeque<>();
 
+    private boolean resetDue;
     private volatile boolean closed;
 
     SocketHandler(SocketDevice device, DeviceContext context) {
@@ -59,6 +63,7 @@ final class SocketHandler {
         this.ram = context.memory().segment();
         this.receive = context.queue(RECEIVE);
         this.transmit = context.queue(TRANSMIT);
+        this.events = context.queue(EVENTS);
         this.in = new DescriptorChain(context.memory());
         this.out = new DescriptorChain(context.memory());
     }
@@ -112,10 +117,22 @@ final class SocketHandler {
         switch (queue) {
             case RECEIVE -> send();
             case TRANSMIT -> take();
-            default -> {
-                // Buffers for events wait until there are any.
-            }
+            default -> sendEvents();
         }
+    }
+
+    /** Tells the guest that all its connections are gone (virtio 1.2, 5.10.6.7): it is a copy, and they aren't its own. */
+    void transportReset() {
+        resetDue = true;
+    }
+
+    private void sendEvents() {
+        while (resetDue && events.pop(in)) {
+            in.writeInt(EVENT_TRANSPORT_RESET);
+            events.push(in, in.written());
+            resetDue = false;
+        }
+        events.interrupt();
     }
 
     /** Packets from the guest. */

@@ -3,6 +3,7 @@ package dev.kagami.virtio.transport;
 import dev.kagami.platform.pci.PciBar;
 import dev.kagami.platform.pci.PciCapability;
 import dev.kagami.platform.pci.PciFunction;
+import dev.kagami.platform.pci.PciHostState;
 import org.jspecify.annotations.Nullable;
 
 /** The capability through which a driver reaches windows from the PCI configuration space (virtio 1.2, 4.1.4.9). */
@@ -79,6 +80,21 @@ final class ConfigurationAccess implements PciCapability {
         long start = Integer.toUnsignedLong(offset);
         boolean sized = size == 1 || size == 2 || size == 4;
         return window != null && sized && start % size == 0 && start + size <= window.size() ? window : null;
+    }
+
+    @Override
+    public PciHostState.Capability state() {
+        return new PciHostState.Capability(new byte[0], new int[] {bar, offset, size}, new long[0]);
+    }
+
+    @Override
+    public void setState(PciHostState.Capability state) {
+        if (state.table().length != 3) {
+            throw new IllegalArgumentException("configuration access of %d registers".formatted(state.table().length));
+        }
+        bar = state.table()[0] & 0xFF;
+        offset = state.table()[1];
+        size = state.table()[2];
     }
 
     @Override

@@ -15,6 +15,7 @@ import dev.kagami.virtio.VirtioDevice;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A virtio device as a PCI function (virtio 1.2, 4.1), non-transitional. One window holds the registers, a second one the
@@ -137,6 +138,44 @@ public final class VirtioPci implements InterruptSink {
     /** {@return the device as its driver sees it} */
     public DriverInterface driver() {
         return driver;
+    }
+
+    /** {@return a copy of the state; the device stands still} */
+    public synchronized VirtioPciState state() {
+        int[] copy = new int[vectors.length()];
+        for (int i = 0; i < copy.length; i++) {
+            copy[i] = vectors.get(i);
+        }
+        int pending;
+        synchronized (isrLock) {
+            pending = isr;
+        }
+        return new VirtioPciState(copy, pending, deviceFeatureSelect, driverFeatureSelect, queueSelect, driver.state());
+    }
+
+    /**
+     * Replaces the state, after that of {@link #function}.
+     *
+     * @param state the new state
+     * @param deviceState what the device itself remembers; null if it wasn't in service
+     * @throws IllegalArgumentException when the device can't be in such a state
+     */
+    public synchronized void setState(VirtioPciState state, @Nullable Record deviceState) {
+        if (state.vectors().length != vectors.length()) {
+            throw new IllegalArgumentException(
+                    "%d interrupt vectors, not %d".formatted(vectors.length(), state.vectors().length));
+        }
+        for (int i = 0; i < vectors.length(); i++) {
+            vectors.set(i, vector(state.vectors()[i]));
+        }
+        synchronized (isrLock) {
+            isr = state.isr() & (ISR_QUEUE | ISR_CONFIG);
+            function.setInterrupt(isr != 0);
+        }
+        deviceFeatureSelect = state.deviceFeatureSelect();
+        driverFeatureSelect = state.driverFeatureSelect();
+        queueSelect = state.queueSelect() & 0xFFFF;
+        driver.setState(state.driver(), deviceState);
     }
 
     private void resetDevice() {

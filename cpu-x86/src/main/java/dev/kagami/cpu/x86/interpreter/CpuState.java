@@ -119,7 +119,8 @@ final class CpuState {
                 cpu.apic.state(),
                 cpu.halted,
                 cpu.interruptShadow,
-                cpu.awaitingStartup);
+                cpu.awaitingStartup,
+                cpu.apic.pending(cpu.nmiBlocked, cpu.debugTraps, cpu.debugShadow, cpu.stepPending));
     }
 
     static void restore(Cpu cpu, X86State state) {
@@ -167,10 +168,17 @@ final class CpuState {
         if (state.apic().length != 0) {
             cpu.apic.setState(state.apic());
         }
+        cpu.apic.setDeadline(state.msrs().getOrDefault(Msrs.TSC_DEADLINE, 0L));
         cpu.apic.setTaskPriority((int) state.cr8());
         cpu.halted = state.halted();
         cpu.awaitingStartup = state.awaitingStartup();
         cpu.apic.expectStartup(cpu.awaitingStartup);
+        X86State.Pending pending = state.pending();
+        cpu.apic.setPending(pending);
+        cpu.nmiBlocked = pending.nmiBlocked();
+        cpu.debugTraps = pending.debugTraps() & 0xF;
+        cpu.debugShadow = pending.debugShadow();
+        cpu.stepPending = pending.step();
         cpu.interruptShadow = state.interruptShadow();
         // The privilege level is that of SS, except in real mode (0) and virtual-8086 mode (3).
         cpu.cpl =

@@ -44,6 +44,12 @@ final class KvmClock {
         return systemTime;
     }
 
+    /** Sets both registers from a snapshot, whose memory holds what they caused to be written. */
+    void restore(long restoredWallClock, long restoredSystemTime) {
+        wallClock = restoredWallClock;
+        systemTime = restoredSystemTime;
+    }
+
     /** Writes the wall-clock time at which the guest's system time was 0; returns false for an address outside RAM. */
     boolean setWallClock(long address) {
         if (address != 0) {

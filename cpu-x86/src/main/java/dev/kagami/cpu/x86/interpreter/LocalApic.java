@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.Timers;
+import dev.kagami.cpu.X86State;
 import java.util.Arrays;
 
 /**
@@ -830,6 +831,24 @@ final class LocalApic {
             }
         }
         cpu.signal(Cpu.EVENT_INTERRUPT);
+    }
+
+    /** {@return the messages that wait, together with what the CPU itself knows} */
+    synchronized X86State.Pending pending(boolean nmiBlocked, int debugTraps, boolean debugShadow, boolean step) {
+        return new X86State.Pending(nmiPending, nmiBlocked, initPending, startupVector, debugTraps, debugShadow, step);
+    }
+
+    /** Sets the messages that wait from a snapshot. */
+    synchronized void setPending(X86State.Pending pending) {
+        nmiPending = pending.nmi();
+        initPending = pending.init();
+        if (pending.startup() != NO_VECTOR) {
+            startupVector = pending.startup() & 0xFF;
+            startupExpected = true;
+        }
+        if (initPending || startupVector != NO_VECTOR) {
+            cpu.signal(Cpu.EVENT_STARTUP);
+        }
     }
 
     /** Stops the timer for good. */

@@ -344,8 +344,7 @@ final class Msrs {
         if (values.containsKey(APIC_BASE)) {
             cpu.apic.setBaseRegister(values.get(APIC_BASE));
         }
-        clock.setWallClock(values.getOrDefault(KVM_WALL_CLOCK, 0L));
-        clock.setSystemTime(values.getOrDefault(KVM_SYSTEM_TIME, 0L));
+        clock.restore(values.getOrDefault(KVM_WALL_CLOCK, 0L), values.getOrDefault(KVM_SYSTEM_TIME, 0L));
         cpu.apic.setParavirtualEoi(values.getOrDefault(KVM_PV_EOI, 0L));
     }
 }

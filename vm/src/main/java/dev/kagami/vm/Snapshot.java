@@ -1,0 +1,195 @@
+package dev.kagami.vm;
+
+import dev.kagami.memory.GuestMemory;
+import dev.kagami.vm.snapshot.MachineDescription;
+import dev.kagami.vm.snapshot.Sections;
+import dev.kagami.vm.snapshot.SnapshotException;
+import dev.kagami.vm.snapshot.SnapshotFile;
+import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A machine at one moment, from which any number of machines can go on: {@link VirtualMachine#snapshot} takes one of a running
+ * machine, {@link #open} reads one that {@link VirtualMachine#save} has written. Making a machine takes milliseconds; they
+ * share memory until they write to it.
+ *
+ * <p>What belongs to the host can't be saved. Machines that go on find their network connections reset, vsock connections too,
+ * and the clock on the wall moved on.
+ *
+ * <p>Thread-safe. Machines that were made stay when the snapshot is closed.
+ */
+public final class Snapshot implements AutoCloseable {
+    private static final String MACHINE = "machine";
+
+    private final SnapshotFile file;
+    /** For messages. */
+    private final String name;
+    /** What the machine was made from; null when the snapshot comes from a file. */
+    private final @Nullable VirtualMachineConfig config;
+
+    private final Engines engines;
+
+    Snapshot(SnapshotFile file, String name, @Nullable VirtualMachineConfig config, Engines engines) {
+        this.file = file;
+        this.name = name;
+        this.config = config;
+        this.engines = engines;
+    }
+
+    /**
+     * Opens a file and verifies all of it.
+     *
+     * @param file what {@link VirtualMachine#save} has written; must not be written to or cut while machines from it live.
+     *     Replacing it by another save is fine
+     * @return the snapshot
+     * @throws KagamiException when the file can't be read, is damaged, or was written by another version
+     */
+    public static Snapshot open(Path file) {
+        return open(file, Engines.installed());
+    }
+
+    static Snapshot open(Path file, Engines engines) {
+        try {
+            return new Snapshot(SnapshotFile.open(file), file.toString(), null, engines);
+        } catch (SnapshotException e) {
+            throw refused(file.toString(), e);
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.FILE_UNREADABLE,
+                    e instanceof NoSuchFileException
+                            ? "there is no snapshot " + file
+                            : "cannot read snapshot %s: %s".formatted(file, e.getMessage()),
+                    "name a file that was written by save",
+                    e);
+        }
+    }
+
+    private static KagamiException refused(String name, SnapshotException e) {
+        return new KagamiException(
+                ErrorCode.SNAPSHOT_UNUSABLE,
+                "snapshot %s can't be used: %s".formatted(name, e.getMessage()),
+                switch (e.kind()) {
+                    case NOT_A_SNAPSHOT -> "name a file that was written by save";
+                    case OTHER_VERSION -> "use the version of Kagami that wrote it, or save the machine anew";
+                    case DAMAGED -> "fetch the file anew if it was copied; otherwise save the machine anew";
+                },
+                e);
+    }
+
+    /**
+     * Makes a machine that goes on from here, paused. The description says what the machine is connected to; its hardware must
+     * be that of the saved machine.
+     *
+     * @param description fills the builder
+     * @return the machine, {@link VirtualMachine.State#PAUSED}
+     * @throws KagamiException when the description has problems or is that of another machine, or the host has no room
+     */
+    public VirtualMachine restore(Consumer<VirtualMachineConfig.Builder> description) {
+        return restore(VirtualMachineConfig.of(description));
+    }
+
+    /**
+     * Makes a machine that goes on from here, paused.
+     *
+     * @param description what the machine is connected to, and its hardware, which must be that of the saved machine
+     * @return the machine, {@link VirtualMachine.State#PAUSED}
+     * @throws KagamiException when the description has problems or is that of another machine, or the host has no room
+     */
+    public VirtualMachine restore(VirtualMachineConfig description) {
+        VirtualMachine machine = new VirtualMachine(description, engines);
+        machine.startFrom(this);
+        return machine;
+    }
+
+    // ---------------------------------------------------------------- for machines
+
+    static void describe(Sections sections, VirtualMachineConfig config, Devices devices) {
+        sections.put(MACHINE, description(config, devices));
+    }
+
+    private static MachineDescription description(VirtualMachineConfig config, Devices devices) {
+        return new MachineDescription(
+                config.cpus(),
+                config.memory().bytes(),
+                String.join(
+                        ",",
+                        devices.all().stream()
+                                .map(device -> device.type().name())
+                                .toList()),
+                config.debugExitPort().orElse(-1),
+                config.testDevice());
+    }
+
+    /** Compares the hardware of a machine with that of the saved one. */
+    void check(VirtualMachineConfig wanted, Devices devices) {
+        try {
+            MachineDescription saved = file.sections().get(MACHINE, MachineDescription.class);
+            MachineDescription now = description(wanted, devices);
+            List<String> differences = new ArrayList<>();
+            compare(differences, "CPUs", saved.cpus(), now.cpus());
+            compare(differences, "bytes of memory", saved.memory(), now.memory());
+            compare(differences, "devices", saved.devices(), now.devices());
+            compare(differences, "debug-exit port", saved.debugExitPort(), now.debugExitPort());
+            compare(differences, "test device", saved.testDevice(), now.testDevice());
+            if (!differences.isEmpty()) {
+                throw new KagamiException(
+                        ErrorCode.SNAPSHOT_MISMATCH,
+                        "snapshot %s is of another machine: %s".formatted(name, String.join("; ", differences)),
+                        "describe the machine as it was when it was saved");
+            }
+        } catch (SnapshotException e) {
+            throw refused(name, e);
+        }
+    }
+
+    private static void compare(List<String> differences, String what, Object saved, Object now) {
+        if (!Objects.equals(saved, now)) {
+            differences.add("%s: %s in the snapshot, %s in the description".formatted(what, saved, now));
+        }
+    }
+
+    /** Makes the memory of a machine. */
+    GuestMemory memory() {
+        try {
+            return file.memory();
+        } catch (SnapshotException e) {
+            throw refused(name, e);
+        } catch (IOException | OutOfMemoryError e) {
+            throw new KagamiException(
+                    ErrorCode.HOST_OUT_OF_MEMORY,
+                    "cannot map the memory of snapshot %s: %s".formatted(name, e.getMessage()),
+                    "check the limits of this process for memory and mappings",
+                    e);
+        }
+    }
+
+    /** Sets the state of a machine. */
+    void restore(MachineStates states) {
+        try {
+            states.restore(file.sections());
+        } catch (SnapshotException e) {
+            throw refused(name, e);
+        }
+    }
+
+    /** {@return what the machine was made from; null when the snapshot comes from a file} */
+    @Nullable
+    VirtualMachineConfig config() {
+        return config;
+    }
+
+    @Override
+    public void close() {
+        try {
+            file.close();
+        } catch (IOException e) {
+            System.getLogger(Snapshot.class.getName()).log(System.Logger.Level.WARNING, "closing " + name, e);
+        }
+    }
+}
