@@ -2,10 +2,12 @@ package dev.kagami.agent;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.ByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /** Starts commands in a guest. Thread-safe; any number of commands may run at a time. */
@@ -17,6 +19,9 @@ public final class AgentClient {
 
     /** An agent that is there answers within this, on the busiest host; if not, another connection is tried. */
     private static final Duration ANSWER = Duration.ofSeconds(10);
+
+    /** A port of a console may still be closing on the guest's side when it is opened anew: one refusal is none. */
+    private static final int REFUSALS = 3;
 
     private final AgentTransport transport;
     private final AgentToken token;
@@ -66,6 +71,7 @@ public final class AgentClient {
         long start = System.nanoTime();
         long pause = FIRST_PAUSE_MILLIS;
         String problem = "it didn't answer";
+        int refusals = 0;
         while (true) {
             Duration left = patience.minusNanos(System.nanoTime() - start);
             if (!left.isPositive()) {
@@ -76,10 +82,20 @@ public final class AgentClient {
             Duration part = left.compareTo(ANSWER) < 0 ? left : ANSWER;
             try {
                 ByteChannel channel = transport.connect(part);
-                if (greet(channel, part)) {
-                    return channel;
+                switch (greet(channel, part)) {
+                    case HELLO -> {
+                        return channel;
+                    }
+                    case SILENCE -> problem = "it accepts a connection and says nothing";
+                    case REFUSAL -> {
+                        refusals++;
+                        if (refusals == REFUSALS) {
+                            throw new AgentException(
+                                    AgentException.Reason.REFUSED,
+                                    "the guest's agent doesn't take this machine's token");
+                        }
+                    }
                 }
-                problem = "it accepts a connection and says nothing";
             } catch (IOException e) {
                 problem = String.valueOf(e.getMessage());
             }
@@ -88,8 +104,14 @@ public final class AgentClient {
         }
     }
 
-    /** {@return whether the agent said hello; if not, the channel is closed} */
-    private boolean greet(ByteChannel channel, Duration patience) throws IOException, AgentException {
+    private enum Answer {
+        HELLO,
+        SILENCE,
+        REFUSAL
+    }
+
+    /** {@return what the agent said; unless that was hello, the channel is closed} */
+    private Answer greet(ByteChannel channel, Duration patience) throws IOException, AgentException {
         CountDownLatch answered = new CountDownLatch(1);
         // Nothing else ends a read of a channel.
         Thread watch = Thread.ofVirtual().name("kagami-agent-hello").start(() -> {
@@ -101,35 +123,39 @@ public final class AgentClient {
                 Thread.currentThread().interrupt();
             }
         });
-        boolean greeted = false;
+        Answer answer = Answer.SILENCE;
         try {
-            ByteBuffer secret = ByteBuffer.wrap(token.bytes());
+            long nonce = ThreadLocalRandom.current().nextLong();
+            ByteBuffer secret = ByteBuffer.allocate(Protocol.TOKEN_SIZE + Protocol.NONCE_SIZE)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .put(token.bytes())
+                    .putLong(nonce)
+                    .flip();
             while (secret.hasRemaining()) {
                 channel.write(secret);
             }
             FrameReader frames = new FrameReader(channel);
-            greeted = frames.next();
-            if (greeted) {
-                int version = frames.type() == Protocol.HELLO && frames.left() == Integer.BYTES ? frames.readInt() : 0;
+            if (frames.next()) {
+                int version =
+                        frames.type() == Protocol.HELLO && frames.left() == Protocol.HELLO_SIZE ? frames.readInt() : 0;
                 if (version != Protocol.VERSION) {
-                    greeted = false;
                     throw new AgentException(
                             AgentException.Reason.VERSION,
                             "the guest's agent has version %d of the protocol, not %d"
                                     .formatted(version, Protocol.VERSION));
                 }
-            } else if (answered.getCount() > 0 && channel.isOpen()) {
-                throw new AgentException(
-                        AgentException.Reason.REFUSED, "the guest's agent doesn't take this machine's token");
+                answer = frames.readLong() == nonce ? Answer.HELLO : Answer.SILENCE;
+            } else if (channel.isOpen()) {
+                answer = Answer.REFUSAL;
             }
+            return answer;
         } finally {
             answered.countDown();
             watch.interrupt();
-            if (!greeted) {
+            if (answer != Answer.HELLO) {
                 close(channel);
             }
         }
-        return greeted;
     }
 
     static void close(ByteChannel channel) {

@@ -129,7 +129,7 @@ public final class AgentProgram {
     private static final Memory SIGNAL_INFO = POLLED.plus(5 * POLL_ENTRY);
     private static final Memory TOKEN = SIGNAL_INFO.plus(128);
     private static final Memory GIVEN = TOKEN.plus(Protocol.TOKEN_SIZE);
-    private static final Memory HEADER = GIVEN.plus(Protocol.TOKEN_SIZE);
+    private static final Memory HEADER = GIVEN.plus(Protocol.TOKEN_SIZE + Protocol.NONCE_SIZE);
     private static final Memory SCRIPT = HEADER.plus(Protocol.HEADER_SIZE);
     private static final Memory INPUT = SCRIPT.plus(Protocol.MAX_SCRIPT + 8);
     private static final Memory OUTPUT = INPUT.plus(BUFFER);
@@ -316,7 +316,7 @@ public final class AgentProgram {
         action(SIGPIPE, IGNORE);
         code.store(CHILD, 0);
         code.address(Register.RSI, GIVEN);
-        code.move(Register.RDX, Protocol.TOKEN_SIZE);
+        code.move(Register.RDX, Protocol.TOKEN_SIZE + Protocol.NONCE_SIZE);
         code.call("receive");
         // In a time that doesn't tell how much of it was right.
         code.move(Register.RAX, 0);
@@ -327,7 +327,14 @@ public final class AgentProgram {
         }
         code.test(Register.RAX);
         code.jump(Condition.NOT_EQUAL, "fail");
-        sendValue(Protocol.HELLO, Protocol.VERSION);
+        code.store32(OUTPUT, Protocol.HELLO);
+        code.store32(OUTPUT.plus(4), Protocol.HELLO_SIZE);
+        code.store32(OUTPUT.plus(8), Protocol.VERSION);
+        code.load(Register.RAX, GIVEN.plus(Protocol.TOKEN_SIZE));
+        code.store(OUTPUT.plus(12), Register.RAX);
+        code.address(Register.RSI, OUTPUT);
+        code.move(Register.RDX, Protocol.HEADER_SIZE + Protocol.HELLO_SIZE);
+        code.call("send");
 
         code.address(Register.RSI, HEADER);
         code.move(Register.RDX, Protocol.HEADER_SIZE);
@@ -671,15 +678,6 @@ public final class AgentProgram {
         code.call("send");
         code.pop(Register.RAX);
         code.ret();
-    }
-
-    private void sendValue(int frame, int value) {
-        code.store32(OUTPUT, frame);
-        code.store32(OUTPUT.plus(4), 4);
-        code.store32(OUTPUT.plus(8), value);
-        code.address(Register.RSI, OUTPUT);
-        code.move(Register.RDX, Protocol.HEADER_SIZE + 4);
-        code.call("send");
     }
 
     private void action(int signal, int handler) {

@@ -52,6 +52,11 @@ final class FrameReader {
         return left;
     }
 
+    long readLong() throws IOException {
+        fill(Long.BYTES);
+        return buffer.getLong(0);
+    }
+
     int readInt() throws IOException {
         fill(Integer.BYTES);
         return buffer.getInt(0);

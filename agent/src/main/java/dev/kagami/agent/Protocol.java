@@ -4,15 +4,17 @@ package dev.kagami.agent;
  * What host and guest say to each other. One connection is one command:
  *
  * <pre>
- *   host:  the token, 64 bytes
- *   guest: HELLO version         or hangs up, when that is not its token
+ *   host:  the token, 64 bytes, and a nonce, 8 bytes
+ *   guest: HELLO version, nonce  or hangs up, when that is not its token
  *   host:  SCRIPT bytes          what /bin/sh -c shall run
  *   host:  STDIN bytes ...       an empty one is the end; or SIGNAL number, at any time
  *   guest: STDOUT bytes, STDERR bytes ...
  *   guest: EXIT status           as wait(2) tells it; then hangs up
  * </pre>
  *
- * <p>Everything after the token is a frame: type and size, 32 bits each, and size bytes; numbers are little-endian. SIGNAL
+ * <p>The nonce comes back because a console port has no beginning: what one says there may be meant for who was there before.
+ *
+ * <p>Everything after the nonce is a frame: type and size, 32 bits each, and size bytes; numbers are little-endian. SIGNAL
  * has the number in place of the size, and no bytes. A host that hangs up earlier has the command killed.
  */
 final class Protocol {
@@ -24,6 +26,8 @@ final class Protocol {
     /** Hexadecimal digits. */
     static final int TOKEN_SIZE = 64;
 
+    static final int NONCE_SIZE = 8;
+    static final int HELLO_SIZE = 4 + NONCE_SIZE;
     static final int HEADER_SIZE = 8;
 
     /** Less than MAX_ARG_STRLEN, which is how long an argument of a process can be in Linux. */

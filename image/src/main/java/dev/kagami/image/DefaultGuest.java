@@ -22,6 +22,9 @@ public final class DefaultGuest {
     /** A stock command line: nothing but where the console is. */
     static final String COMMAND_LINE = "console=ttyS0";
 
+    /** Counts changes to how modules are put into the initramfs, which the rest of the cache's key can't tell. */
+    private static final String FORMAT = "2 ";
+
     private DefaultGuest() {}
 
     /**
@@ -69,9 +72,17 @@ public final class DefaultGuest {
 
     private static BootFiles assemble(PackageStore store, DebianKernel kernel, Busybox busybox) {
         try {
+            // Modules are slow to get; which there are follows from the kernel's version.
+            CpioArchive withoutModules = Initramfs.shell(busybox.program(), kernel.release(), List.of());
+            String key = FORMAT + kernel.version() + Initramfs.MODULES + Digests.sha256(withoutModules.toByteArray());
             return new BootFiles(
                     kernel.image(),
-                    InitramfsStore.keep(store.root(), "shell", Initramfs.shell(busybox.program())),
+                    InitramfsStore.keep(
+                            store.root(),
+                            "shell",
+                            key,
+                            () -> Initramfs.shell(
+                                    busybox.program(), kernel.release(), kernel.modules(Initramfs.MODULES))),
                     COMMAND_LINE);
         } catch (IOException e) {
             throw ImageException.cacheUnusable("Can't keep the initramfs in " + store.root() + ": " + e, e);

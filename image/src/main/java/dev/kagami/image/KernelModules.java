@@ -7,7 +7,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -15,6 +14,7 @@ import java.util.Map;
 import java.util.SequencedSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.tukaani.xz.XZInputStream;
 
 /**
@@ -128,22 +128,34 @@ final class KernelModules {
      * @throws IOException if it isn't an ELF-64 file, or its tables point outside of it
      */
     static List<String> dependencies(byte[] module) throws IOException {
+        return fields(module, "depends=").stream()
+                .flatMap(names -> Stream.of(names.split(",")))
+                .filter(name -> !name.isBlank())
+                .map(name -> name.replace('-', '_'))
+                .toList();
+    }
+
+    /**
+     * Returns the patterns of the devices that a module is a driver for.
+     *
+     * @param module its ELF file
+     * @return patterns for {@code modalias} files in sysfs
+     * @throws IOException as for {@link #dependencies}
+     */
+    static List<String> aliases(byte[] module) throws IOException {
+        return fields(module, "alias=");
+    }
+
+    private static List<String> fields(byte[] module, String prefix) throws IOException {
         ByteBuffer elf = ByteBuffer.wrap(module).order(ByteOrder.LITTLE_ENDIAN);
         if (module.length < ELF_HEADER_BYTES || elf.getInt(0) != ELF_MAGIC) {
             throw new IOException("a kernel module isn't an ELF file");
         }
         try {
-            List<String> names = new ArrayList<>();
-            for (String field : modinfo(elf).split("\0")) {
-                if (field.startsWith("depends=")) {
-                    for (String name : field.substring("depends=".length()).split(",")) {
-                        if (!name.isBlank()) {
-                            names.add(name.replace('-', '_'));
-                        }
-                    }
-                }
-            }
-            return List.copyOf(names);
+            return Stream.of(modinfo(elf).split("\0"))
+                    .filter(field -> field.startsWith(prefix))
+                    .map(field -> field.substring(prefix.length()))
+                    .toList();
         } catch (IndexOutOfBoundsException | ArithmeticException e) {
             throw new IOException("a kernel module's sections are outside of its file", e);
         }

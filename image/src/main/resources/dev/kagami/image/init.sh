@@ -20,6 +20,25 @@ dmesg -n 1
 hostname -F /etc/hostname
 ip link set lo up
 
+# Drivers for what is there. The PCI devices' drivers bring the virtio devices to light.
+for alias in /sys/bus/pci/devices/*/modalias; do
+    modprobe -q "$(cat "$alias")"
+done
+for alias in /sys/bus/virtio/devices/*/modalias; do
+    [ -f "$alias" ] && modprobe -q "$(cat "$alias")"
+done
+
+# Runs commands for the host.
+/etc/kagami/serve &
+
+# An address for every network card, from who gives them out there; tried in the background until there is one.
+for card in /sys/class/net/eth*; do
+    if [ -d "$card" ]; then
+        ip link set "${card##*/}" up
+        udhcpc -b -q -i "${card##*/}" -s /etc/kagami/dhcp >/dev/null 2>&1 &
+    fi
+done
+
 # How busybox's poweroff, halt and reboot tell PID 1.
 finish() {
     trap '' USR1 USR2 TERM

@@ -7,6 +7,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.commons.compress.archivers.cpio.CpioArchiveEntry;
 import org.apache.commons.compress.archivers.cpio.CpioArchiveInputStream;
@@ -28,7 +29,7 @@ final class InitramfsTest {
 
     @Test
     void theShellHasWhatTheKernelAndItsInitNeed() throws IOException {
-        Map<String, String> contents = contents(Initramfs.shell(BUSYBOX));
+        Map<String, String> contents = contents(Initramfs.shell(BUSYBOX, "6.1", List.of()));
         assertThat(contents)
                 .containsKeys("dev/console", "bin/busybox", "proc", "sys", "dev", "run", "tmp", "root", "etc/profile")
                 .containsEntry("bin/sh", "busybox");

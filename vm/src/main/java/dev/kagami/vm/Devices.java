@@ -1,5 +1,7 @@
 package dev.kagami.vm;
 
+import dev.kagami.agent.AgentToken;
+import dev.kagami.agent.AgentTransport;
 import dev.kagami.block.BlockDevice;
 import dev.kagami.block.BlockException;
 import dev.kagami.block.BlockImage;
@@ -7,6 +9,7 @@ import dev.kagami.block.DiskImages;
 import dev.kagami.block.OpenOptions;
 import dev.kagami.block.Overlay;
 import dev.kagami.block.iso.IsoImage;
+import dev.kagami.image.GuestAgent;
 import dev.kagami.net.EthernetLink;
 import dev.kagami.net.nat.Nat;
 import dev.kagami.net.nat.NatConfig;
@@ -24,11 +27,13 @@ import dev.kagami.virtio.socket.UnixSocketBridge;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.nio.channels.ByteChannel;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,6 +45,9 @@ import org.jspecify.annotations.Nullable;
 final class Devices implements AutoCloseable {
     private final VirtualMachineConfig config;
     private final @Nullable SocketDevice sockets;
+    private volatile AgentToken token = AgentToken.random();
+    private final GuestConsole console;
+    private final @Nullable AgentPorts agentPorts;
     private final List<VirtioDevice> devices = new ArrayList<>();
     private final List<BlockDevice> disks = new ArrayList<>();
     private final List<Nat> nats = new CopyOnWriteArrayList<>();
@@ -52,11 +60,16 @@ final class Devices implements AutoCloseable {
      * Makes what needs nothing of the host.
      *
      * @param config the machine's description
+     * @param console what remembers the first serial port
      */
-    Devices(VirtualMachineConfig config) {
+    Devices(VirtualMachineConfig config, GuestConsole console) {
         this.config = config;
+        this.console = console;
         Vsock vsock = config.vsock();
-        sockets = vsock == null ? null : new SocketDevice(new SocketConfig(vsock.guestCid()));
+        long cid = vsock == null ? Vsock.FIRST_CID : vsock.guestCid();
+        boolean wanted = vsock != null || config.agentChannel() == AgentChannel.VSOCK;
+        agentPorts = config.agentChannel() == AgentChannel.CONSOLE ? new AgentPorts() : null;
+        sockets = wanted ? new SocketDevice(new SocketConfig(cid)) : null;
     }
 
     /**
@@ -73,8 +86,12 @@ final class Devices implements AutoCloseable {
                 addSeed(seed);
             }
             config.networks().forEach(this::addNetwork);
+            if (agentPorts != null) {
+                devices.add(agentPorts.device());
+            }
             if (sockets != null) {
-                addSockets(sockets, Objects.requireNonNull(config.vsock()).bridge());
+                addSockets(
+                        sockets, config.vsock() == null ? null : config.vsock().bridge());
             }
         } catch (Throwable e) {
             close();
@@ -98,6 +115,38 @@ final class Devices implements AutoCloseable {
         return sockets;
     }
 
+    /** {@return what remembers the first serial port} */
+    GuestConsole console() {
+        return console;
+    }
+
+    /** {@return what the agent in the guest asks for} */
+    AgentToken agentToken() {
+        return token;
+    }
+
+    /** Sets what the agent in the guest asks for, when it was told by another machine. */
+    void setAgentToken(AgentToken saved) {
+        token = saved;
+    }
+
+    /**
+     * Connects to the guest's agent.
+     *
+     * @param patience how long it may take
+     * @return the connection
+     * @throws IOException when the agent isn't there yet
+     */
+    ByteChannel connectAgent(Duration patience) throws IOException {
+        if (agentPorts != null) {
+            return agentPorts.connect(patience);
+        }
+        if (sockets == null) {
+            throw new IllegalStateException("the machine has no way to an agent");
+        }
+        return sockets.connect(AgentTransport.PORT, patience);
+    }
+
     private void addDisk(Disk disk) {
         BlockDevice device = open(disk);
         backends.add(device);
@@ -106,8 +155,10 @@ final class Devices implements AutoCloseable {
     }
 
     private void addSeed(CloudInit seed) {
+        Map<String, byte[]> files =
+                config.agentChannel() == AgentChannel.NONE ? seed.files() : GuestAgent.addToSeed(seed.files(), token);
         BlockDevice device = BlockDevice.synchronous(
-                IsoImage.of(IsoImage.CLOUD_INIT_SEED, seed.files()).toBlockImage());
+                IsoImage.of(IsoImage.CLOUD_INIT_SEED, files).toBlockImage());
         backends.add(device);
         devices.add(new DiskDevice(DiskConfig.of(device, "kagami-seed")));
     }

@@ -20,6 +20,14 @@ public enum ErrorCode {
     ENGINE_UNKNOWN,
     /** The engine that was asked for, or every engine, can't run on this host. */
     ENGINE_UNAVAILABLE,
+    /** The guest has no agent to run commands, doesn't come up with it, or ended under a command. */
+    GUEST_AGENT_UNAVAILABLE,
+    /** A command in the guest took longer than it was given. */
+    COMMAND_TIMED_OUT,
+    /** Files could not be copied to or from the guest. */
+    COPY_FAILED,
+    /** What was waited for did not appear on the guest's console. */
+    CONSOLE_TIMED_OUT,
     /** The default guest could not be prepared. */
     DEFAULT_GUEST_UNAVAILABLE,
     /** A name can't be a machine's, or is another machine's already. */

@@ -14,6 +14,7 @@ import dev.kagami.cpu.Processors;
 import dev.kagami.cpu.TimerThread;
 import dev.kagami.cpu.Vcpu;
 import dev.kagami.image.DiskBoot;
+import dev.kagami.image.GuestAgent;
 import dev.kagami.image.ImageException;
 import dev.kagami.memory.GuestMemory;
 import dev.kagami.platform.MachineEvent;
@@ -30,6 +31,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
@@ -56,7 +58,8 @@ final class Machine implements AutoCloseable {
         PcMachine machine = null;
         Processors cpus = null;
         try {
-            machine = new PcMachine(pcConfig(config), memory, timers, this::happened);
+            OutputStream serial = devices.console().recording(config.serial().output());
+            machine = new PcMachine(pcConfig(config, serial), memory, timers, this::happened);
             for (VirtioDevice device : devices.all()) {
                 VirtioPci function = new VirtioPci(device, memory, machine::sendMessage);
                 machine.pci().add(function.function());
@@ -123,8 +126,8 @@ final class Machine implements AutoCloseable {
         }
     }
 
-    private static PcConfig pcConfig(VirtualMachineConfig config) {
-        PcConfig pc = PcConfig.of(config.cpus(), config.serial().output()).withTestDevice(config.testDevice());
+    private static PcConfig pcConfig(VirtualMachineConfig config, OutputStream serial) {
+        PcConfig pc = PcConfig.of(config.cpus(), serial).withTestDevice(config.testDevice());
         return config.debugExitPort().isPresent()
                 ? pc.withDebugExit(config.debugExitPort().getAsInt())
                 : pc;
@@ -148,7 +151,40 @@ final class Machine implements AutoCloseable {
 
     private LoadedKernel load(VirtualMachineConfig config, PcMachine machine) {
         LinuxBoot linux = config.linux();
-        return linux != null ? load(linux, machine) : loadFromDisk(config, machine);
+        if (linux == null) {
+            return loadFromDisk(config, machine);
+        }
+        return config.agentChannel() == AgentChannel.NONE || linux.initrd() == null
+                ? load(linux, machine)
+                : loadWithToken(linux, machine);
+    }
+
+    /**
+     * Loads a kernel with what the guest's agent asks for as one more file of its initial RAM disk, which may be several
+     * archives one behind the other (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
+     */
+    private LoadedKernel loadWithToken(LinuxBoot linux, PcMachine machine) {
+        Path directory = null;
+        try {
+            directory = Files.createTempDirectory("kagami-boot");
+            Path initrd = directory.resolve("initrd");
+            try (OutputStream file = Files.newOutputStream(initrd)) {
+                long size = Files.copy(Objects.requireNonNull(linux.initrd()), file);
+                file.write(new byte[(int) (-size & 3)]);
+                file.write(GuestAgent.initramfsWith(devices.agentToken()));
+            }
+            return load(new LinuxBoot(linux.kernel(), initrd, linux.commandLine(), linux.modules()), machine);
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.KERNEL_UNUSABLE,
+                    "cannot copy the initial RAM disk %s: %s".formatted(linux.initrd(), e.getMessage()),
+                    "java.io.tmpdir must have room for it",
+                    e);
+        } finally {
+            if (directory != null) {
+                deleteFiles(directory);
+            }
+        }
     }
 
     /** Loads what the first disk's own boot loader would; looked up at every start, as the guest may have changed it. */

@@ -58,6 +58,18 @@ final class SerialInput implements AutoCloseable {
         }
     }
 
+    /**
+     * Types, between what comes from the stream; waits while the guest doesn't keep up.
+     *
+     * @param bytes what to type
+     * @throws IllegalStateException when there is no guest any more
+     */
+    void type(byte[] bytes) {
+        if (!deliver(bytes, bytes.length)) {
+            throw new IllegalStateException("the machine has ended; nobody reads what is typed");
+        }
+    }
+
     /** Sends bytes to the port; false when there will never be one again. */
     private boolean deliver(byte[] bytes, int length) {
         @Nullable OutputStream refused = null;

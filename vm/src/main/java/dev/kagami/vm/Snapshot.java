@@ -1,5 +1,6 @@
 package dev.kagami.vm;
 
+import dev.kagami.agent.AgentToken;
 import dev.kagami.memory.GuestMemory;
 import dev.kagami.vm.snapshot.MachineDescription;
 import dev.kagami.vm.snapshot.Sections;
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Snapshot implements AutoCloseable {
     private static final String MACHINE = "machine";
+    private static final String AGENT = "agent";
 
     private final SnapshotFile file;
     /** For messages. */
@@ -111,6 +113,7 @@ public final class Snapshot implements AutoCloseable {
 
     static void describe(Sections sections, VirtualMachineConfig config, Devices devices) {
         sections.put(MACHINE, description(config, devices));
+        sections.put(AGENT, devices.agentToken());
     }
 
     private static MachineDescription description(VirtualMachineConfig config, Devices devices) {
@@ -126,7 +129,7 @@ public final class Snapshot implements AutoCloseable {
                 config.testDevice());
     }
 
-    /** Compares the hardware of a machine with that of the saved one. */
+    /** Compares the hardware of a machine with that of the saved one, whose agent it takes over. */
     void check(VirtualMachineConfig wanted, Devices devices) {
         try {
             MachineDescription saved = file.sections().get(MACHINE, MachineDescription.class);
@@ -137,6 +140,7 @@ public final class Snapshot implements AutoCloseable {
             compare(differences, "devices", saved.devices(), now.devices());
             compare(differences, "debug-exit port", saved.debugExitPort(), now.debugExitPort());
             compare(differences, "test device", saved.testDevice(), now.testDevice());
+            devices.setAgentToken(file.sections().get(AGENT, AgentToken.class));
             if (!differences.isEmpty()) {
                 throw new KagamiException(
                         ErrorCode.SNAPSHOT_MISMATCH,

@@ -1,6 +1,7 @@
 package dev.kagami.vm;
 
 import dev.kagami.memory.GuestMemory;
+import dev.kagami.agent.AgentException;
 import dev.kagami.virtio.socket.SocketDevice;
 import dev.kagami.vm.snapshot.Sections;
 import dev.kagami.vm.snapshot.SnapshotException;
@@ -12,6 +13,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.channels.ByteChannel;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
@@ -63,6 +65,9 @@ public final class VirtualMachine implements AutoCloseable {
     private final Engines engines;
     private final Engines.Choice engine;
     private final Devices devices;
+    private final SerialInput input;
+    private final GuestConsole console;
+    private final GuestControl guest;
     /** Held for whole operations that lead from one state to another; taken before {@link #lock}. */
     private final ReentrantLock operations = new ReentrantLock();
 
@@ -91,7 +96,10 @@ public final class VirtualMachine implements AutoCloseable {
         this.config = config;
         this.engines = engines;
         this.engine = engines.choose(config.engine());
-        this.devices = new Devices(config);
+        this.input = new SerialInput(config.serial().input());
+        this.console = new GuestConsole(this::type);
+        this.devices = new Devices(config, console);
+        this.guest = new GuestControl(this::connectAgent, devices::agentToken);
     }
 
     /**
@@ -219,11 +227,10 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     private void begin(Machine first, State initial) {
-        SerialInput input = new SerialInput(config.serial().input());
         machine = first;
         change(initial);
         input.start();
-        Thread.ofPlatform().name("kagami-machine").start(() -> supervise(first, input));
+        Thread.ofPlatform().name("kagami-machine").start(() -> supervise(first));
     }
 
     private void require(String operation, EnumSet<State> required) {
@@ -555,7 +562,7 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     /** Runs the machine through its resets to its end. */
-    private void supervise(Machine first, SerialInput input) {
+    private void supervise(Machine first) {
         Outcome result;
         Machine current = first;
         try {
@@ -624,6 +631,138 @@ public final class VirtualMachine implements AutoCloseable {
     private void ended(Outcome result) {
         outcome = result;
         endNanos = System.nanoTime();
+        changed.signalAll();
+        console.ended(result.toString());
+    }
+
+    /**
+     * {@return the guest's first serial port: what it has printed, and a keyboard}
+     */
+    public GuestConsole console() {
+        return console;
+    }
+
+    /**
+     * Runs a command in the guest, by the agent that the default guest has, and cloud images get through their cloud-init
+     * seed. Waits for the guest to be up, and for the command to end.
+     *
+     * <p>Any number of commands may run at a time. A command has ended when its own process has; what it left in the
+     * background goes on. The agent takes commands from this object only.
+     *
+     * @param command a line for {@code /bin/sh}, run by root
+     * @return its exit status and what it printed; a status other than 0 is not an exception
+     * @throws KagamiException when the guest has no agent, or ends meanwhile
+     * @throws MachineStateException when the machine doesn't run
+     * @throws InterruptedException when the calling thread is interrupted; the command is killed
+     */
+    public ExecResult exec(String command) throws InterruptedException {
+        return exec(command, o -> {});
+    }
+
+    /**
+     * Runs a command in the guest, as {@link #exec(String)} does.
+     *
+     * @param command a line for {@code /bin/sh}
+     * @param options says more: its input, environment, working directory, user, timeout
+     * @return its exit status and what it printed
+     * @throws KagamiException when the guest has no agent, or ends meanwhile; with code {@code COMMAND_TIMED_OUT} when it
+     *     took too long
+     * @throws IllegalArgumentException when the name of a variable is none
+     * @throws MachineStateException when the machine doesn't run
+     * @throws InterruptedException when the calling thread is interrupted; the command is killed
+     */
+    public ExecResult exec(String command, Consumer<ExecOptions> options) throws InterruptedException {
+        checkAgent("exec");
+        return guest.exec(command, options);
+    }
+
+    /**
+     * Starts a command in the guest as soon as that is up, and returns while it runs. Who reads only one of its two streams
+     * while the other is full waits for ever, as with any process. Destroying it forcibly kills its process group.
+     *
+     * @param command a line for {@code /bin/sh}
+     * @param options says more; its timeout is how long to wait for the guest
+     * @return the running command; its exit value is 255 when the guest ends under it
+     * @throws KagamiException when the guest has no agent
+     * @throws MachineStateException when the machine doesn't run
+     * @throws InterruptedException when the calling thread is interrupted
+     */
+    public Process spawn(String command, Consumer<ExecOptions> options) throws InterruptedException {
+        checkAgent("spawn");
+        return guest.spawn(command, options);
+    }
+
+    /**
+     * Copies a file or a directory with all in it to the guest. Permissions, times and symbolic links are kept; root owns
+     * the copy. The guest needs {@code tar}.
+     *
+     * @param source a file or a directory of the host
+     * @param target the absolute path of the copy, or, with a slash at its end, of the directory that it goes into;
+     *     directories are made as needed, files replaced
+     * @throws KagamiException when it can't be copied
+     * @throws MachineStateException when the machine doesn't run
+     * @throws InterruptedException when the calling thread is interrupted
+     */
+    public void copyTo(Path source, String target) throws InterruptedException {
+        checkAgent("copyTo");
+        guest.copyTo(source, target);
+    }
+
+    /**
+     * Copies a file or a directory with all in it from the guest. Permissions, times and symbolic links are kept. Nothing is
+     * written outside of the target, whatever the guest sends.
+     *
+     * @param source an absolute path in the guest
+     * @param target the path of the copy, in a directory that exists
+     * @throws KagamiException when it can't be copied
+     * @throws MachineStateException when the machine doesn't run
+     * @throws InterruptedException when the calling thread is interrupted
+     */
+    public void copyFrom(String source, Path target) throws InterruptedException {
+        checkAgent("copyFrom");
+        guest.copyFrom(source, target);
+    }
+
+    private void checkAgent(String what) {
+        requireRunning(what);
+        if (config.agentChannel() == AgentChannel.NONE) {
+            throw new KagamiException(
+                    ErrorCode.GUEST_AGENT_UNAVAILABLE,
+                    "this guest has no agent to run commands",
+                    "boot the default guest, or give an image a cloud-init seed: c.cloudInit(i -> {})");
+        }
+    }
+
+    private ByteChannel connectAgent(Duration patience) throws IOException, AgentException {
+        String end = describeEnd();
+        if (!end.isEmpty()) {
+            throw new AgentException(AgentException.Reason.UNREACHABLE, "the machine has ended: " + end);
+        }
+        return devices.connectAgent(patience);
+    }
+
+    private void type(byte[] bytes) {
+        requireRunning("type");
+        input.type(bytes);
+    }
+
+    private void requireRunning(String operation) {
+        lock.lock();
+        try {
+            require(operation, EnumSet.of(State.RUNNING));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** How the machine has ended, in words; empty while it hasn't. */
+    private String describeEnd() {
+        lock.lock();
+        try {
+            return outcome == null ? "" : outcome.toString();
+        } finally {
+            lock.unlock();
+        }
         change(State.STOPPED);
         publish(new VirtualMachineEvent.Ended(result));
         events.close();

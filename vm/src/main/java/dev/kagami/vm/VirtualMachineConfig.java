@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param cloudInit what cloud-init in the guest is told, on a CD behind the disks; null for no seed
  * @param networks the network cards
  * @param vsock sockets between host and guest, or null for none
+ * @param agent how the host talks to the agent in the guest; see {@link #agentChannel}
  * @param serial what COM1 is connected to
  * @param debugExitPort the port whose writes end the machine with {@link Outcome.DebugExit}; empty for none
  * @param testDevice whether the machine has the small device of bare-metal test kernels: latches at ports 0xE0 and
@@ -41,6 +42,7 @@ public record VirtualMachineConfig(
         @Nullable CloudInit cloudInit,
         List<Network> networks,
         @Nullable Vsock vsock,
+        AgentChannel agent,
         SerialConsole serial,
         OptionalInt debugExitPort,
         boolean testDevice,
@@ -69,6 +71,15 @@ public record VirtualMachineConfig(
         Builder builder = new Builder();
         description.accept(builder);
         return builder.build();
+    }
+
+    /**
+     * {@return how the host talks to the agent in the guest} Not at all, whatever was asked for, when the guest can't be
+     * given one: that takes an initial RAM disk of the description's, such as the default guest's, or a cloud-init seed.
+     */
+    public AgentChannel agentChannel() {
+        boolean possible = cloudInit != null || linux != null && linux.initrd() != null;
+        return possible ? agent : AgentChannel.NONE;
     }
 
     /** {@return everything that is wrong with this description; empty when a machine can be made from it} */
@@ -202,6 +213,7 @@ public record VirtualMachineConfig(
         private @Nullable CloudInit cloudInit;
         private final List<Network> networks = new ArrayList<>();
         private @Nullable Vsock vsock;
+        private AgentChannel agent = AgentChannel.VSOCK;
         private SerialConsole serial = new SerialConsole.Builder().build();
         private OptionalInt debugExitPort = OptionalInt.empty();
         private boolean testDevice;
@@ -336,6 +348,17 @@ public record VirtualMachineConfig(
         }
 
         /**
+         * Sets how {@link VirtualMachine#exec} and its like talk to the guest; over vsock by default.
+         *
+         * @param channel the way
+         * @return this
+         */
+        public Builder agent(AgentChannel channel) {
+            agent = channel;
+            return this;
+        }
+
+        /**
          * Connects the first serial port.
          *
          * @param description fills the builder
@@ -403,6 +426,7 @@ public record VirtualMachineConfig(
                     cloudInit,
                     networks,
                     vsock,
+                    agent,
                     serial,
                     debugExitPort,
                     testDevice,

@@ -62,7 +62,19 @@ public final class ConsoleDevice implements VirtioDevice {
      * @throws IllegalStateException when the port is open already
      */
     public ByteChannel open(int port) {
-        return ports.get(port).open();
+        return ports.get(port).open(false);
+    }
+
+    /**
+     * Opens the host's side of a port, as {@link #open} does, for one conversation with one program in the guest: reading
+     * comes to an end when that closes the port.
+     *
+     * @param port the port's number, from 0
+     * @return the channel
+     * @throws IllegalStateException when the port is open already
+     */
+    public ByteChannel connect(int port) {
+        return ports.get(port).open(true);
     }
 
     /**

@@ -50,6 +50,8 @@ final class ConsoleHandler {
         long written;
         /** How many bytes of the next request were written before a snapshot. */
         long skip;
+        /** Whether the guest has closed it, and the host isn't told yet. */
+        boolean closing;
 
         volatile boolean ready;
         boolean guestOpen;
@@ -180,6 +182,10 @@ final class ConsoleHandler {
             }
         } while (queue.enableNotifications());
         queue.interrupt();
+        if (port.closing) {
+            port.closing = false;
+            port.host.guestClosed();
+        }
     }
 
     private static boolean take(PortHandler port, Virtqueue queue) {
@@ -240,7 +246,10 @@ final class ConsoleHandler {
         if (event == PORT_READY && value == 1) {
             portReady(number, port);
         } else if (event == PORT_OPEN) {
+            port.closing |= port.guestOpen && value == 0;
             port.guestOpen = value != 0;
+            // What was written before may still be in the queue.
+            output(port);
             context.wake(port.receive);
         }
     }

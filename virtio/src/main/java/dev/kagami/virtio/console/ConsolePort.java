@@ -13,6 +13,7 @@ final class ConsolePort {
     private final ByteRing toGuest = new ByteRing(CAPACITY);
     private final ByteRing fromGuest = new ByteRing(CAPACITY);
     private Runnable openListener = () -> {};
+    private boolean endsWithGuest;
     private boolean open;
 
     ConsolePort() {
@@ -36,13 +37,25 @@ final class ConsolePort {
         openListener = listener;
     }
 
-    ByteChannel open() {
+    /** Says that the guest's program has closed the port; what it wrote before is in the ring. */
+    void guestClosed() {
+        boolean end;
+        synchronized (this) {
+            end = endsWithGuest;
+        }
+        if (end) {
+            fromGuest.end();
+        }
+    }
+
+    ByteChannel open(boolean untilGuestCloses) {
         Runnable listener;
         synchronized (this) {
             if (open) {
                 throw new IllegalStateException("the port is open already");
             }
             open = true;
+            endsWithGuest = untilGuestCloses;
             toGuest.reopen();
             fromGuest.reopen();
             listener = openListener;
@@ -58,6 +71,7 @@ final class ConsolePort {
                 return;
             }
             open = false;
+            endsWithGuest = false;
             listener = openListener;
         }
         // What was written still goes to the guest.

@@ -1,0 +1,158 @@
+package dev.kagami.vm;
+
+import dev.kagami.agent.AgentClient;
+import dev.kagami.agent.AgentException;
+import dev.kagami.agent.AgentToken;
+import dev.kagami.agent.AgentTransport;
+import dev.kagami.agent.GuestCommand;
+import dev.kagami.agent.GuestFiles;
+import dev.kagami.agent.GuestProcess;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** Runs commands in one guest. Thread-safe. */
+final class GuestControl {
+    /** How long a guest may take to boot: minutes, for a cloud image's first boot on a busy host. */
+    private static final Duration BOOT = Duration.ofMinutes(10);
+
+    private static final int LAST_WORDS = 500;
+
+    private final AgentTransport transport;
+    /** Asked each time, as a machine that is restored has another one's. */
+    private final Supplier<AgentToken> token;
+
+    GuestControl(AgentTransport transport, Supplier<AgentToken> token) {
+        this.transport = transport;
+        this.token = token;
+    }
+
+    private AgentClient client() {
+        return new AgentClient(transport, token.get());
+    }
+
+    ExecResult exec(String command, Consumer<ExecOptions> description) throws InterruptedException {
+        long start = System.nanoTime();
+        ExecOptions options = options(description);
+        ByteArrayOutputStream output = new ByteArrayOutputStream();
+        ByteArrayOutputStream error = new ByteArrayOutputStream();
+        OutputStream outputTarget = options.output == null ? output : options.output;
+        OutputStream errorTarget = options.error == null ? error : options.error;
+        GuestProcess process = start(command, options, outputTarget, errorTarget);
+        try {
+            // A command that is stuck must not keep the calling thread in a write.
+            Thread feeder = Thread.ofVirtual().name("kagami-agent-input").start(() -> feed(process, options));
+            Duration left = options.timeout.minusNanos(System.nanoTime() - start);
+            long nanos = TimeUnit.NANOSECONDS.convert(left);
+            if (!process.waitFor(nanos, TimeUnit.NANOSECONDS)) {
+                process.destroyForcibly();
+                process.waitFor();
+                throw new KagamiException(
+                        ErrorCode.COMMAND_TIMED_OUT,
+                        "the command did not end within %s: %s%s"
+                                .formatted(options.timeout, command, lastWords(output, error)),
+                        "give it more time: o.timeout(...)");
+            }
+            feeder.interrupt();
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            throw e;
+        }
+        if (process.loss().isPresent()) {
+            throw new KagamiException(
+                    ErrorCode.GUEST_AGENT_UNAVAILABLE,
+                    "the guest ended, or its agent, while it ran: " + command,
+                    "see the console's transcript for the reason",
+                    process.loss().get());
+        }
+        return new ExecResult(process.exitValue(), output.toByteArray(), error.toByteArray());
+    }
+
+    private static void feed(GuestProcess process, ExecOptions options) {
+        try (OutputStream input = process.getOutputStream()) {
+            options.input.transferTo(input);
+        } catch (IOException e) {
+            // Commands may end before they have read everything; head(1) lives of it.
+            System.getLogger(GuestControl.class.getName())
+                    .log(System.Logger.Level.DEBUG, "standard input was not taken to its end", e);
+        }
+    }
+
+    private static String lastWords(ByteArrayOutputStream output, ByteArrayOutputStream error) {
+        String all = output.toString() + error;
+        if (all.isBlank()) {
+            return "";
+        }
+        return "; it had printed: "
+                + all.substring(Math.max(0, all.length() - LAST_WORDS)).strip();
+    }
+
+    Process spawn(String command, Consumer<ExecOptions> description) throws InterruptedException {
+        ExecOptions options = options(description);
+        return start(command, options, options.output, options.error);
+    }
+
+    private static ExecOptions options(Consumer<ExecOptions> description) {
+        ExecOptions options = new ExecOptions();
+        description.accept(options);
+        return options;
+    }
+
+    private GuestProcess start(
+            String command, ExecOptions options, @Nullable OutputStream output, @Nullable OutputStream error)
+            throws InterruptedException {
+        Duration patience = options.timeout.compareTo(BOOT) < 0 ? options.timeout : BOOT;
+        try {
+            return client()
+.start(
+                    new GuestCommand(command, options.environment, options.directory, options.user, output, error),
+                    patience);
+        } catch (AgentException e) {
+            throw unavailable(e);
+        }
+    }
+
+    void copyTo(Path source, String target) throws InterruptedException {
+        try {
+            GuestFiles.copyTo(client(), BOOT, source, target);
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.COPY_FAILED,
+                    "cannot copy %s to %s in the guest: %s".formatted(source, target, e.getMessage()),
+                    "check both paths, and the room in the guest",
+                    e);
+        } catch (AgentException e) {
+            throw unavailable(e);
+        }
+    }
+
+    void copyFrom(String source, Path target) throws InterruptedException {
+        try {
+            GuestFiles.copyFrom(client(), BOOT, source, target);
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.COPY_FAILED,
+                    "cannot copy %s of the guest to %s: %s".formatted(source, target, e.getMessage()),
+                    "check both paths, and the room on the host",
+                    e);
+        } catch (AgentException e) {
+            throw unavailable(e);
+        }
+    }
+
+    private static KagamiException unavailable(AgentException e) {
+        String hint = switch (e.reason()) {
+            case UNREACHABLE ->
+                "see the console's transcript for how far the guest has come; images need cloud-init to get an agent";
+            case REFUSED, VERSION -> "something else listens on the agent's port in the guest";
+            case TOO_LONG -> "copy a script into the guest and run that";
+        };
+        return new KagamiException(ErrorCode.GUEST_AGENT_UNAVAILABLE, String.valueOf(e.getMessage()), hint, e);
+    }
+}
