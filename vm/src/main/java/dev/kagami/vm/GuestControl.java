@@ -109,10 +109,10 @@ final class GuestControl {
             throws InterruptedException {
         Duration patience = options.timeout.compareTo(BOOT) < 0 ? options.timeout : BOOT;
         try {
-            return client()
-.start(
-                    new GuestCommand(command, options.environment, options.directory, options.user, output, error),
-                    patience);
+            return client().start(
+                            new GuestCommand(
+                                    command, options.environment, options.directory, options.user, output, error),
+                            patience);
         } catch (AgentException e) {
             throw unavailable(e);
         }

@@ -1,7 +1,7 @@
 package dev.kagami.vm;
 
-import dev.kagami.memory.GuestMemory;
 import dev.kagami.agent.AgentException;
+import dev.kagami.memory.GuestMemory;
 import dev.kagami.virtio.socket.SocketDevice;
 import dev.kagami.vm.snapshot.Sections;
 import dev.kagami.vm.snapshot.SnapshotException;
@@ -9,11 +9,11 @@ import dev.kagami.vm.snapshot.SnapshotFile;
 import dev.kagami.vm.snapshot.SnapshotWriter;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.channels.ByteChannel;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.channels.ByteChannel;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
@@ -631,8 +631,10 @@ public final class VirtualMachine implements AutoCloseable {
     private void ended(Outcome result) {
         outcome = result;
         endNanos = System.nanoTime();
-        changed.signalAll();
         console.ended(result.toString());
+        change(State.STOPPED);
+        publish(new VirtualMachineEvent.Ended(result));
+        events.close();
     }
 
     /**
@@ -763,9 +765,6 @@ public final class VirtualMachine implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        change(State.STOPPED);
-        publish(new VirtualMachineEvent.Ended(result));
-        events.close();
     }
 
     /**
@@ -828,7 +827,7 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public VsockEndpoint vsock() {
         SocketDevice device = devices.sockets();
-        if (device == null) {
+        if (device == null || config.vsock() == null) {
             throw new IllegalStateException("the machine has no vsock device; describe one: c.vsock(v -> {})");
         }
         return new VsockEndpoint(device);

@@ -1,0 +1,219 @@
+package dev.kagami.junit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
+
+import dev.kagami.vm.ErrorCode;
+import dev.kagami.vm.ExecResult;
+import dev.kagami.vm.KagamiException;
+import dev.kagami.vm.VirtualMachine;
+import dev.kagami.vm.VirtualMachine.State;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.RepeatedTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.platform.engine.OutputDirectoryCreator;
+import org.junit.platform.engine.TestDescriptor;
+import org.junit.platform.engine.TestExecutionResult;
+import org.junit.platform.engine.reporting.FileEntry;
+import org.junit.platform.engine.reporting.ReportEntry;
+import org.junit.platform.testkit.engine.EngineExecutionResults;
+import org.junit.platform.testkit.engine.EngineTestKit;
+import org.junit.platform.testkit.engine.Event;
+
+/** Runs sample classes of tests as JUnit would. */
+@Timeout(300)
+class VirtualMachineExtensionTest {
+    /** What the samples got. */
+    private static final List<VirtualMachine> SEEN = new CopyOnWriteArrayList<>();
+
+    @TempDir
+    Path reports;
+
+    @BeforeEach
+    void forget() {
+        SEEN.clear();
+    }
+
+    private EngineExecutionResults run(Class<?> sample) {
+        return EngineTestKit.engine("junit-jupiter")
+                .selectors(selectClass(sample))
+                .configurationParameter("junit.jupiter.execution.parallel.enabled", "true")
+                .configurationParameter("junit.jupiter.execution.parallel.mode.default", "concurrent")
+                .outputDirectoryCreator(new Reports(reports))
+                .execute();
+    }
+
+    /** Where reports go. */
+    private record Reports(Path directory) implements OutputDirectoryCreator {
+        @Override
+        public Path getRootDirectory() {
+            return directory;
+        }
+
+        @Override
+        public Path createOutputDirectory(TestDescriptor test) throws IOException {
+            return Files.createDirectories(
+                    directory.resolve(test.getDisplayName().replaceAll("\\W+", "_")));
+        }
+    }
+
+    @VirtualMachineTest
+    static class Lifetimes {
+        @Machine(Spinning.class)
+        static VirtualMachine shared;
+
+        @Machine(Spinning.class)
+        VirtualMachine own;
+
+        @BeforeEach
+        void sameAsTheTests(@Machine(Spinning.class) VirtualMachine argument) {
+            SEEN.add(argument);
+        }
+
+        @RepeatedTest(10)
+        void test(@Machine(Spinning.class) VirtualMachine argument) {
+            assertThat(SEEN).contains(argument);
+            for (VirtualMachine machine : List.of(shared, own, argument)) {
+                assertThat(machine.state()).isEqualTo(State.RUNNING);
+                SEEN.add(machine);
+            }
+            assertThat(Set.of(shared, own, argument)).hasSize(3);
+        }
+
+        @Nested
+        class Inner {
+            @Machine(Spinning.class)
+            VirtualMachine inner;
+
+            @Test
+            void hasTheOuterOnesToo() {
+                assertThat(Set.of(shared, own, inner)).hasSize(3);
+                SEEN.addAll(List.of(shared, own, inner));
+            }
+        }
+    }
+
+    @Test
+    void fieldsAndParametersGetMachinesThatEndWithTheirTest() {
+        Set<Thread> before = threads();
+        EngineExecutionResults results = run(Lifetimes.class);
+        results.testEvents().assertStatistics(s -> s.succeeded(11).failed(0));
+        // One shared, two for each of ten tests, and own, inner and the method's before it for the nested one.
+        assertThat(Set.copyOf(SEEN)).hasSize(1 + 20 + 3);
+        assertThat(SEEN).allMatch(machine -> machine.state() == State.STOPPED);
+        assertThat(threads()).isSubsetOf(before);
+        assertThat(results.allEvents().filter(e -> e.getPayload(FileEntry.class).isPresent()))
+                .isEmpty();
+    }
+
+    private static Set<Thread> threads() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().startsWith("kagami-")
+                        && !thread.getName().equals("kagami-serial-input"))
+                .collect(Collectors.toCollection(ConcurrentHashMap::newKeySet));
+    }
+
+    @VirtualMachineTest
+    static class Failing {
+        @Machine(value = Spinning.class, engine = "interpreter")
+        static VirtualMachine shared;
+
+        @Test
+        void fails() throws Exception {
+            shared.console().awaitText("up", Duration.ofSeconds(60));
+            throw new AssertionError("on purpose");
+        }
+    }
+
+    @Test
+    void theReportOfAFailureHasTheConsoleAndTheEngine() throws Exception {
+        EngineExecutionResults results = run(Failing.class);
+        results.testEvents().assertStatistics(s -> s.failed(1));
+        List<Path> files = results.allEvents().stream()
+                .flatMap(event -> event.getPayload(FileEntry.class).stream())
+                .map(FileEntry::getPath)
+                .toList();
+        assertThat(files)
+                .extracting(file -> file.getFileName().toString())
+                .containsExactlyInAnyOrder("shared-screen.txt", "shared-console.txt");
+        for (Path file : files) {
+            assertThat(file).hasContent("up\n");
+        }
+        assertThat(results.allEvents().stream()
+                        .flatMap(event -> event.getPayload(ReportEntry.class).stream())
+                        .flatMap(entry -> entry.getKeyValuePairs().entrySet().stream())
+                        .map(Object::toString))
+                .anySatisfy(entry -> assertThat(entry).startsWith("kagami.shared.engine=interpreter: "))
+                .contains("kagami.shared.state=RUNNING");
+    }
+
+    @VirtualMachineTest
+    static class NoSuchEngine {
+        @Test
+        void neverRuns(@Machine(value = Spinning.class, engine = "steam") VirtualMachine machine) {
+            SEEN.add(machine);
+        }
+    }
+
+    @Test
+    void anEngineThatWasDemandedAndIsNotThereFailsTheTest() {
+        EngineExecutionResults results = run(NoSuchEngine.class);
+        assertThat(SEEN).isEmpty();
+        Throwable failure = results.testEvents().failed().stream()
+                .map(event -> event.getRequiredPayload(TestExecutionResult.class))
+                .flatMap(result -> result.getThrowable().stream())
+                .findFirst()
+                .orElseThrow();
+        assertThat(Stream.iterate(failure, Throwable::getCause).takeWhile(e -> e != null))
+                .anySatisfy(e -> assertThat(e)
+                        .isInstanceOfSatisfying(
+                                KagamiException.class, k -> assertThat(k.code()).isEqualTo(ErrorCode.ENGINE_UNKNOWN)));
+    }
+
+    @VirtualMachineTest
+    static class WrongField {
+        @Machine
+        static String machine;
+
+        @Test
+        void neverRuns() {}
+    }
+
+    @Test
+    void aFieldOfAnotherTypeIsAnError() {
+        List<Event> events =
+                new ArrayList<>(run(WrongField.class).allEvents().failed().list());
+        assertThat(events).isNotEmpty();
+    }
+
+    @VirtualMachineTest
+    static class DefaultGuest {
+        @Machine
+        static VirtualMachine machine;
+
+        @Test
+        void answers() throws Exception {
+            ExecResult result = machine.exec("uname -s");
+            assertThat(result.stdout()).isEqualTo("Linux\n");
+        }
+    }
+
+    @Test
+    void theDefaultGuestIsUpWhenATestBegins() {
+        run(DefaultGuest.class).testEvents().assertStatistics(s -> s.succeeded(1));
+    }
+}
