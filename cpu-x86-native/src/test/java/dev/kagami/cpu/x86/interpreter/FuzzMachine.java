@@ -613,13 +613,20 @@ final class FuzzMachine implements AutoCloseable {
         }
         long mask = flags ? -1 : ~(long) Cpu.ARITHMETIC;
         compare(text, "rflags", a.rflags() & mask, b.rflags() & mask);
+        compareRest(text, a, b);
+        compare(text, "cpl", cpu.cpl, expected.cpu.cpl);
+        compare(text, "bus", bus.state, expected.bus.state);
+        return text.toString();
+    }
+
+    /** Compares all but general registers, instruction pointer and flags. */
+    static void compareRest(StringBuilder text, X86State a, X86State b) {
         compare(text, "cr0", a.cr0(), b.cr0());
         compare(text, "cr2", a.cr2(), b.cr2());
         compare(text, "cr3", a.cr3(), b.cr3());
         compare(text, "cr4", a.cr4(), b.cr4());
         compare(text, "cr8", a.cr8(), b.cr8());
         compare(text, "mxcsr", a.mxcsr(), b.mxcsr());
-        compare(text, "cpl", cpu.cpl, expected.cpu.cpl);
         for (int i = 0; i < 8; i++) {
             same(text, "segment " + i, a.segments()[i], b.segments()[i]);
             compare(text, "dr" + i, a.dr()[i], b.dr()[i]);
@@ -642,8 +649,6 @@ final class FuzzMachine implements AutoCloseable {
         compare(text, "ftw", fpu.tag(), other.tag());
         compare(text, "fip", fpu.instructionPointer(), other.instructionPointer());
         compare(text, "fdp", fpu.dataPointer(), other.dataPointer());
-        compare(text, "bus", bus.state, expected.bus.state);
-        return text.toString();
     }
 
     /** {@return the first differences of the memories, or an empty string} */
@@ -671,7 +676,7 @@ final class FuzzMachine implements AutoCloseable {
         return text.toString();
     }
 
-    private static void compare(StringBuilder text, String name, long actual, long expected) {
+    static void compare(StringBuilder text, String name, long actual, long expected) {
         if (actual != expected) {
             text.append("%s %x, not %x; ".formatted(name, actual, expected));
         }

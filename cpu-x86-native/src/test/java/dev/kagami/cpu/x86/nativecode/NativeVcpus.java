@@ -25,6 +25,11 @@ public final class NativeVcpus {
         return new NativeVcpu(cpu, NativeOptions.disturbed(new Disturbance(seed, 8)));
     }
 
+    /** {@return a virtual CPU that translates everything at once, is disturbed, and has room for a kernel} */
+    public static Vcpu following(Cpu cpu, Gate gate) {
+        return new NativeVcpu(cpu, new NativeOptions(1, 8 * MEBIBYTE, 16, 1 << 16, gate));
+    }
+
     /** Frees the host memory of a virtual CPU. */
     public static void close(Vcpu vcpu) {
         ((NativeVcpu) vcpu).close();

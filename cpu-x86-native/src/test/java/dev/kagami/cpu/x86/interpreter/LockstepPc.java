@@ -1,0 +1,140 @@
+package dev.kagami.cpu.x86.interpreter;
+
+import dev.kagami.boot.BootLoader;
+import dev.kagami.boot.BootSource;
+import dev.kagami.cpu.ProcessorConfig;
+import dev.kagami.cpu.Timers;
+import dev.kagami.cpu.Vcpu;
+import dev.kagami.cpu.x86.decode.Decoder;
+import dev.kagami.cpu.x86.decode.Instruction;
+import dev.kagami.memory.GuestMemory;
+import dev.kagami.platform.MachineEvent;
+import dev.kagami.platform.PcConfig;
+import dev.kagami.platform.PcMachine;
+import java.io.ByteArrayOutputStream;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A PC with one CPU in which nothing depends on the host: its time is the number of instructions run, a nanosecond each,
+ * and timers expire only when it is told to look at them.
+ */
+final class LockstepPc implements AutoCloseable {
+    final GuestMemory memory;
+    private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    private final CountingTimers timers = new CountingTimers();
+    private final PcMachine machine;
+    private final InterpreterProcessors processors;
+    final Cpu cpu;
+    final InterpreterVcpu vcpu;
+    private final Decoder decoder = new Decoder();
+    private final Instruction instruction = new Instruction();
+
+    LockstepPc(long size, BootSource source, Function<Cpu, Vcpu> drive) {
+        memory = GuestMemory.allocate(size);
+        InstantSource clock = () -> Instant.EPOCH;
+        PcConfig config = new PcConfig(1, printed, clock, true, OptionalInt.empty(), false);
+        machine = new PcMachine(config, memory, timers, event -> {});
+        processors = new InterpreterProcessors(new ProcessorConfig(1, null), memory, machine.bus(), timers, drive);
+        machine.connect(processors);
+        cpu = processors.cpu(0);
+        timers.cpu = cpu;
+        vcpu = (InterpreterVcpu) processors.vcpus().getFirst();
+        vcpu.setState(BootLoader.load(memory, machine.memoryMap(), machine.writeTables(), source)
+                .initialState(vcpu.state()));
+    }
+
+    /** Runs the timers that have expired. */
+    void expireTimers() {
+        timers.expire();
+    }
+
+    /** {@return whether the next instruction is a repeated string instruction} */
+    boolean isAtRepetition() {
+        byte[] bytes = new byte[Instruction.MAX_LENGTH];
+        for (int i = 0; i < bytes.length; i++) {
+            long offset = FuzzMachine.translate(cpu, cpu.r[Cpu.RIP] + i);
+            bytes[i] = offset < 0 ? 0 : cpu.ram.get(ValueLayout.JAVA_BYTE, offset);
+        }
+        return decoder.decode(bytes, 0, bytes.length, 64, instruction) == Decoder.OK
+                && instruction.encoding == Instruction.ENCODING_LEGACY
+                && instruction.map == Instruction.MAP_PRIMARY
+                && (instruction.rep || instruction.repne)
+                && (instruction.opcode >= 0xA4 && instruction.opcode <= 0xAF
+                        || instruction.opcode >= 0x6C && instruction.opcode <= 0x6F);
+    }
+
+    /** {@return what the guest has done to the machine, if anything} */
+    @Nullable
+    MachineEvent takeEvent() {
+        return machine.takeEvent();
+    }
+
+    /** {@return what the guest has printed} */
+    String output() {
+        machine.uart().drain();
+        return printed.toString(StandardCharsets.ISO_8859_1);
+    }
+
+    @Override
+    public void close() {
+        machine.close();
+        processors.close();
+        memory.close();
+    }
+
+    private static final class CountingTimers implements Timers {
+        private @Nullable Cpu cpu;
+        private final List<CountingTimer> all = new ArrayList<>();
+
+        @Override
+        public long nanoTime() {
+            Cpu counted = cpu;
+            return counted == null ? 0 : counted.retired;
+        }
+
+        void expire() {
+            for (CountingTimer timer : all) {
+                if (timer.armed && timer.deadline - nanoTime() <= 0) {
+                    timer.armed = false;
+                    timer.action.run();
+                }
+            }
+        }
+
+        @Override
+        public Timer create(Runnable action) {
+            CountingTimer timer = new CountingTimer(action);
+            all.add(timer);
+            return timer;
+        }
+    }
+
+    private static final class CountingTimer implements Timers.Timer {
+        private final Runnable action;
+        private long deadline;
+        private boolean armed;
+
+        CountingTimer(Runnable action) {
+            this.action = action;
+        }
+
+        @Override
+        public void arm(long newDeadline) {
+            deadline = newDeadline;
+            armed = true;
+        }
+
+        @Override
+        public void disarm() {
+            armed = false;
+        }
+    }
+}
