@@ -49,7 +49,7 @@ class LockstepTest {
     }
 
     @Test
-    void aStockKernelBootsAsInTheInterpreter() throws Exception {
+    void aStockKernelBootsAsInTheInterpreter() {
         long seed = Long.getLong("kagami.seed", System.nanoTime());
         // Should the JVM die, this is what is left to know.
         System.out.println("seed " + seed);
@@ -205,10 +205,14 @@ class LockstepTest {
         }
 
         @Override
-        public void close() throws InterruptedException {
+        public void close() {
             closed = true;
             thread.interrupt();
-            thread.join();
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 }
