@@ -15,6 +15,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DiskBootTest {
@@ -68,6 +69,49 @@ class DiskBootTest {
         }
 
         assertThat(Files.readAllBytes(file)).isEqualTo(before);
+    }
+
+    /** As Ubuntu's cloud images have it: partition 1 is the root, another one /boot. */
+    @Test
+    void bootsFromABootPartitionWithTheInitramfsThatUbuntuLeavesOutAtFirst() throws IOException {
+        DiskBoot boot =
+                DiskBoot.locate(TestDisks.of(TestDisks.withPartitions("gpt", "ubuntu-root", "", "ubuntu-boot")));
+
+        DiskBoot.Extracted extracted = boot.extract(directory);
+
+        assertThat(boot.description())
+                .isEqualTo("GRUB: \"Ubuntu\", /vmlinuz-6.8.0-31-generic with /initrd.img-6.8.0-31-generic, from"
+                        + " partition 3 (ext4, label BOOT)");
+        assertThat(extracted.commandLine())
+                .isEqualTo("root=PARTUUID=10071007-0000-4000-8000-000000000001 ro console=tty1 console=ttyS0");
+        assertThat(Files.readString(extracted.initrd().orElseThrow())).endsWith("initrd 00002000\n");
+    }
+
+    @Test
+    void followsTheLinksToTheNewestKernelWhereThereIsNoBootLoader() throws IOException {
+        // The configuration's name goes: the length of the name, the type of a file, the name.
+        byte[] disk = TestDisks.load("ext4-plain");
+        String all = new String(disk, StandardCharsets.ISO_8859_1);
+        int configuration = all.indexOf("\10\1grub.cfg");
+        disk[configuration + 2] = 'G';
+
+        DiskBoot boot = DiskBoot.locate(TestDisks.of(disk));
+
+        assertThat(boot.description()).startsWith("no boot loader:").contains("vmlinuz-6.1.0-9-amd64");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0,XFSB,XFS", "65600,_BHRfS_M,btrfs", "512,LABELONE,LVM", "0,LUKSº¾,LUKS (encrypted)"})
+    void namesTheFileSystemThatIsNotReadAndTheWayOut(int offset, String magic, String name) {
+        byte[] disk = TestDisks.withPartitions("gpt", "ubuntu-root");
+        Arrays.fill(disk, 1 << 20, (1 << 20) + (4 << 20), (byte) 0);
+        byte[] bytes = magic.getBytes(StandardCharsets.ISO_8859_1);
+        System.arraycopy(bytes, 0, disk, (1 << 20) + offset, bytes.length);
+
+        assertThatExceptionOfType(ImageException.class)
+                .isThrownBy(() -> DiskBoot.locate(TestDisks.of(disk)))
+                .withMessageContaining("Partition 1 holds " + name)
+                .satisfies(e -> assertThat(e.hint()).contains("--kernel", "--initrd", "/boot"));
     }
 
     @Test

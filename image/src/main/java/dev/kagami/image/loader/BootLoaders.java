@@ -104,8 +104,8 @@ public final class BootLoaders {
         return new ImageException(
                 ImageException.Code.NOTHING_TO_BOOT,
                 "Found no kernel to boot on the disk." + lookedFor.lines(),
-                "Pass --kernel FILE and --initrd FILE, or an image with a Linux system on ext4 and its boot loader's"
-                        + " configuration.",
+                "Pass --kernel FILE and --initrd FILE, copied out of the guest's /boot, and --append with its root=; or use"
+                        + " an image whose /boot lies on ext4, with its boot loader's configuration.",
                 null);
     }
 }

@@ -80,6 +80,8 @@ final class GrubInterpreter {
         variables.put("prefix", "(" + device + ")" + directory);
         variables.put("cmdpath", "(" + device + ")");
         variables.put("grub_platform", "pc");
+        // Ubuntu tries without an initramfs first, and remembers in a file when that failed; nothing is written here.
+        variables.put("initrdfail", "1");
         variables.put("grub_cpu", "i386");
         for (String feature : List.of(
                 "menuentry_id",
