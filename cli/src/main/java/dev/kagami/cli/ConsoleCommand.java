@@ -70,6 +70,10 @@ final class ConsoleCommand implements Callable<Integer> {
                 public void help() {
                     err.print("\r\nCtrl-A x       leave; the machine goes on\r\nCtrl-A h       this help\r\n"
                             + "Ctrl-A Ctrl-A  send one Ctrl-A\r\n");
+                    // A serial line has no way to tell the guest.
+                    terminal.flatMap(Terminal::size)
+                            .ifPresent(size -> err.print("To tell the guest how large this terminal is, type there:"
+                                    + " stty rows %d columns %d\r\n".formatted(size.rows(), size.columns())));
                     err.flush();
                 }
             };

@@ -4,11 +4,13 @@ import dev.kagami.control.ControlClient;
 import dev.kagami.control.Machines;
 import dev.kagami.vm.KagamiException;
 import java.lang.module.ModuleDescriptor;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Consumer;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
@@ -101,6 +103,19 @@ public final class Kagami implements Runnable {
     @Command(description = "Presses the reset button of a machine.", mixinStandardHelpOptions = true)
     void reset(@Parameters(paramLabel = NAME, description = NAME_OF_MACHINE) String name) {
         control(name, ControlClient::reset);
+    }
+
+    @Command(
+            description =
+                    "Saves the state of a machine, which goes on, to a file for 'kagami run --restore'. The file holds all"
+                            + " that the guest has in memory.",
+            mixinStandardHelpOptions = true)
+    void save(
+            @Parameters(paramLabel = NAME, description = NAME_OF_MACHINE) String name,
+            @Parameters(paramLabel = "FILE", description = "Where to; replaced as a whole if it is there.") Path file,
+            @Option(names = "--compress", description = "Make the file smaller, which takes longer.")
+                    boolean compress) {
+        control(name, machine -> machine.save(file, compress));
     }
 
     @Command(

@@ -1,5 +1,6 @@
 package dev.kagami.cli;
 
+import dev.kagami.control.Machines;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -35,13 +36,13 @@ final class MachineLog extends OutputStream {
     }
 
     static MachineLog open(Path directory, long maxSize) throws IOException {
-        Files.createDirectories(directory);
+        Machines.createDirectory(directory);
         return new MachineLog(directory.resolve(NAME), maxSize);
     }
 
     /** Begins a new file for a new run; that of the last one is kept. */
     static Path begin(Path directory) throws IOException {
-        Files.createDirectories(directory);
+        Machines.createDirectory(directory);
         Path file = directory.resolve(NAME);
         if (Files.exists(file)) {
             Files.move(file, directory.resolve(EARLIER), StandardCopyOption.REPLACE_EXISTING);

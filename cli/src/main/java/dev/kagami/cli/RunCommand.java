@@ -19,11 +19,13 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -63,6 +65,14 @@ final class RunCommand implements Callable<Integer> {
             names = "--no-raw",
             description = "Leave the terminal as it is: line by line, with Ctrl-C for Kagami and no Ctrl-A keys.")
     private boolean noRaw;
+
+    @Option(
+            names = "--restore",
+            paramLabel = "FILE",
+            description =
+                    "Go on from what 'kagami save' has written, with the options that the machine was started with, and"
+                            + " its disks as they were then.")
+    private @Nullable Path restored;
 
     @ArgGroup(exclusive = false, validate = false, heading = BootOptions.HEADING)
     private BootOptions boot = new BootOptions();
@@ -139,13 +149,17 @@ final class RunCommand implements Callable<Integer> {
                 : new FileOutputStream(FileDescriptor.out);
         try (PrintStream trace = debugging.openTrace(raw);
                 SharedConsole console = claim == null ? null : new SharedConsole();
-                VirtualMachine machine = VirtualMachine.create(
-                        c -> describe(c, linux, trace).serial(s -> connect(s, console, keys, screen)))) {
+                VirtualMachine machine =
+                        create(c -> describe(c, linux, trace).serial(s -> connect(s, console, keys, screen)))) {
             leave.machine = machine;
             Outcome outcome;
             try {
                 terminal.ifPresent(Terminal::enterRawMode);
-                machine.start();
+                if (restored == null) {
+                    machine.start();
+                } else {
+                    machine.resume();
+                }
                 outcome = await(machine, claim, console);
             } finally {
                 terminal.ifPresent(Terminal::close);
@@ -159,6 +173,11 @@ final class RunCommand implements Callable<Integer> {
             }
             return status(outcome, err);
         }
+    }
+
+    /** Makes the machine, to be started; or one that goes on where a saved one was, to be resumed. */
+    private VirtualMachine create(Consumer<VirtualMachineConfig.Builder> description) {
+        return restored == null ? VirtualMachine.create(description) : VirtualMachine.restore(restored, description);
     }
 
     /** Connects the serial port with the terminal: directly, or as one of several who may view and type. */

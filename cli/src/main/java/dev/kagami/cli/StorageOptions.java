@@ -1,5 +1,6 @@
 package dev.kagami.cli;
 
+import dev.kagami.control.Machines;
 import dev.kagami.vm.CachedImage;
 import dev.kagami.vm.Disk;
 import dev.kagami.vm.DiskImage;
@@ -49,6 +50,15 @@ final class StorageOptions {
                             + " or address, also one relative to the image's, such as SHA256SUMS.")
     private @Nullable String imageDigest;
 
+    @Option(
+            names = "--disk-size",
+            paramLabel = "SIZE",
+            converter = DiskSize.AbsoluteConverter.class,
+            description =
+                    "Make the first disk larger at start, for example 20G, unless it is that large. Its image grows with"
+                            + " it, but not that of --temporary or --image. Cloud images let their file system grow at boot.")
+    private @Nullable Long diskSize;
+
     private Optional<Disk> imageDisk = Optional.empty();
 
     /** {@return whether the machine has no disk, as far as {@link #prepare} knows} */
@@ -77,7 +87,7 @@ final class StorageOptions {
                 }
             } else if (image != null && kept != null) {
                 CachedImage base = CachedImage.get(image, imageDigest, bar::show);
-                Files.createDirectories(kept.getParent());
+                Machines.createDirectory(directory);
                 DiskImage.createOver(kept, base.file(), base.format(), null);
                 imageDisk = Optional.of(Disk.of(kept));
             } else if (image != null) {
@@ -93,7 +103,16 @@ final class StorageOptions {
     }
 
     void addTo(VirtualMachineConfig.Builder c) {
-        imageDisk.ifPresent(c::disk);
-        disks.forEach(disk -> c.disk(temporary ? Disk.temporary(disk) : Disk.of(disk)));
+        List<Disk> all = new ArrayList<>();
+        imageDisk.ifPresent(all::add);
+        disks.forEach(disk -> all.add(temporary ? Disk.temporary(disk) : Disk.of(disk)));
+        if (diskSize != null) {
+            if (all.isEmpty()) {
+                throw new KagamiException(
+                        ErrorCode.INVALID_CONFIGURATION, "--disk-size needs a disk", "name one with --disk or --image");
+            }
+            all.set(0, all.getFirst().grownTo(diskSize));
+        }
+        all.forEach(c::disk);
     }
 }

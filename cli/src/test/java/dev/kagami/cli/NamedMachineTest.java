@@ -138,6 +138,26 @@ final class NamedMachineTest {
     }
 
     @Test
+    void aSavedMachineGoesOnInAnotherProcess() throws Exception {
+        String kernel = kernel(ECHO);
+        String[] run = {"run", "-d", "--name", "a", "--memory", "16M", "--kernel", kernel};
+        must(kagami.run(run));
+        awaitLog("a", "ok");
+        must(kagami.run("save", "a", "state"));
+        must(kagami.run("stop", "-f", "a"));
+        must(kagami.run(Stream.concat(
+                        Stream.of(run),
+                        Stream.of("--restore", directory.resolve("state").toString()))
+                .toArray(String[]::new)));
+        Process console = kagami.builder("console", "a").start();
+        console.getOutputStream().write("restored".getBytes(StandardCharsets.US_ASCII));
+        console.getOutputStream().flush();
+        // It doesn't begin anew, which would print "ok".
+        assertThat(console.getInputStream().readNBytes(8)).isEqualTo("restored".getBytes(StandardCharsets.US_ASCII));
+        console.destroy();
+    }
+
+    @Test
     void aMachineThatDoesNotStartSaysWhy() throws Exception {
         CommandProcess.Result missing = kagami.run("run", "-d", "--name", "a", "--kernel", "/no/such/kernel");
         assertThat(missing.status()).isEqualTo(1);

@@ -85,6 +85,16 @@ public final class ControlClient implements AutoCloseable {
         object("POST", "/v1/machine/reset", null);
     }
 
+    /**
+     * Saves the machine's state to a file, in place of the one that is there; the machine goes on.
+     *
+     * @param file where to
+     * @param compressed whether to make it smaller, which takes longer
+     */
+    public void save(Path file, boolean compressed) {
+        object("POST", "/v1/machine/save", Map.of("file", file.toAbsolutePath().toString(), "compressed", compressed));
+    }
+
     /** {@return counters by name, since the machine was started} */
     public Map<String, Long> metrics() {
         Map<String, Long> metrics = new TreeMap<>();

@@ -8,6 +8,7 @@ import dev.kagami.control.http.Router;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MachineStateException;
+import dev.kagami.vm.SaveOption;
 import dev.kagami.vm.VirtualMachine;
 import java.io.IOException;
 import java.io.InputStream;
@@ -91,6 +92,7 @@ public final class ControlServer implements AutoCloseable {
         router.add("POST", "/v1/machine/pause", _ -> act(VirtualMachine::pause));
         router.add("POST", "/v1/machine/resume", _ -> act(VirtualMachine::resume));
         router.add("POST", "/v1/machine/reset", _ -> act(VirtualMachine::reset));
+        router.add("POST", "/v1/machine/save", this::save);
         router.add("GET", "/v1/metrics", _ -> json(Messages.ofMetrics(machine.stats())));
         router.add("GET", "/v1/forwards", _ -> forwards());
         router.add("POST", "/v1/forwards", this::addForward);
@@ -131,6 +133,16 @@ public final class ControlServer implements AutoCloseable {
     private Response stop(Request request) {
         boolean force = Messages.flag(Json.read(request.body()), "force");
         return act(force ? VirtualMachine::stop : VirtualMachine::requestStop);
+    }
+
+    private Response save(Request request) {
+        Map<String, Object> body = Json.read(request.body());
+        Path file = Path.of(Messages.text(body, "file", ""));
+        if (!file.isAbsolute()) {
+            throw new IllegalArgumentException("file must be an absolute path");
+        }
+        boolean compressed = Messages.flag(body, "compressed");
+        return act(vm -> vm.save(file, compressed ? new SaveOption[] {SaveOption.COMPRESS} : new SaveOption[0]));
     }
 
     private Response forwards() {

@@ -163,6 +163,19 @@ public final class Machines {
         return data.resolve(check(name));
     }
 
+    /**
+     * Makes the directory of what is kept of a machine, which nobody else may enter; it may be there already.
+     *
+     * @param directory {@link #directory} of it
+     * @throws IOException if it can't be made
+     */
+    public static void createDirectory(Path directory) throws IOException {
+        Files.createDirectories(directory.toAbsolutePath().getParent());
+        if (!Files.isDirectory(directory)) {
+            RuntimeDirectory.prepare(directory);
+        }
+    }
+
     /** {@return the names of machines that run, in order; sockets that nobody listens to are taken away} */
     public List<String> running() {
         List<String> names = new ArrayList<>();

@@ -125,6 +125,19 @@ final class ControlServerTest {
     }
 
     @Test
+    void savesToAFile() throws Exception {
+        Path file = directory.resolve("state");
+        try (ControlClient client = machines.connect("foobar")) {
+            client.save(file, true);
+            assertThat(file).isNotEmptyFile();
+            assertThat(client.status().state()).isEqualTo(VirtualMachine.State.RUNNING);
+            assertThatThrownBy(() -> client.save(directory.resolve("no/such/directory/state"), false))
+                    .isInstanceOf(KagamiException.class)
+                    .hasMessageContaining("no/such/directory");
+        }
+    }
+
+    @Test
     void forwardsAreAddedListedAndRemoved() throws Exception {
         try (ControlClient client = machines.connect("foobar")) {
             Network.Forward wanted = new Network.Forward(

@@ -383,7 +383,7 @@ public final class ImageCache {
     public static void check(Path file, ProgressListener progress) {
         String name = String.valueOf(file.getFileName());
         try {
-            String digest = Digester.of(file, name, List.of(Digest.Algorithm.SHA256), progress)
+            String digest = Digester.of(file, "the image of the disk", List.of(Digest.Algorithm.SHA256), progress)
                     .get(Digest.Algorithm.SHA256)
                     .hexadecimal();
             if (name.startsWith(digest.substring(0, NAME_DIGITS) + ".")) {

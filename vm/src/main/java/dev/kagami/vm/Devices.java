@@ -270,16 +270,23 @@ final class Devices implements AutoCloseable {
 
     private static BlockDevice open(Disk disk) {
         try {
-            return BlockDevice.synchronous(
-                    switch (disk.mode()) {
-                        case READ_WRITE -> DiskImages.open(disk.image(), OpenOptions.readWrite());
-                        case READ_ONLY -> DiskImages.open(disk.image(), OpenOptions.readOnly());
-                        case TEMPORARY ->
-                            Overlay.temporary(
-                                    disk.image(),
-                                    OpenOptions.readOnly(),
-                                    Path.of(System.getProperty("java.io.tmpdir")));
-                    });
+            BlockImage image = switch (disk.mode()) {
+                case READ_WRITE -> DiskImages.open(disk.image(), OpenOptions.readWrite());
+                case READ_ONLY -> DiskImages.open(disk.image(), OpenOptions.readOnly());
+                case TEMPORARY ->
+                    Overlay.temporary(
+                            disk.image(), OpenOptions.readOnly(), Path.of(System.getProperty("java.io.tmpdir")));
+            };
+            try {
+                Long size = disk.size();
+                if (size != null && size != image.size()) {
+                    image.resize(size);
+                }
+                return BlockDevice.synchronous(image);
+            } catch (RuntimeException e) {
+                image.close();
+                throw e;
+            }
         } catch (BlockException e) {
             throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
         }

@@ -8,8 +8,9 @@ import org.jspecify.annotations.Nullable;
  *
  * @param image the image file
  * @param mode what becomes of the guest's writes
+ * @param size bytes that the disk is grown to at start, or null for as many as the image has
  */
-public record Disk(Path image, Mode mode) {
+public record Disk(Path image, Mode mode, @Nullable Long size) {
     /** What becomes of the guest's writes. */
     public enum Mode {
         /** They change the image. */
@@ -27,7 +28,7 @@ public record Disk(Path image, Mode mode) {
      * @return the disk
      */
     public static Disk of(Path image) {
-        return new Disk(image, Mode.READ_WRITE);
+        return new Disk(image, Mode.READ_WRITE, null);
     }
 
     /**
@@ -37,7 +38,7 @@ public record Disk(Path image, Mode mode) {
      * @return the disk
      */
     public static Disk readOnly(Path image) {
-        return new Disk(image, Mode.READ_ONLY);
+        return new Disk(image, Mode.READ_ONLY, null);
     }
 
     /**
@@ -47,7 +48,7 @@ public record Disk(Path image, Mode mode) {
      * @return the disk
      */
     public static Disk temporary(Path image) {
-        return new Disk(image, Mode.TEMPORARY);
+        return new Disk(image, Mode.TEMPORARY, null);
     }
 
     /**
@@ -73,5 +74,16 @@ public record Disk(Path image, Mode mode) {
      */
     public static Disk ofImage(String source, @Nullable String digest, ProgressListener progress) {
         return temporary(CachedImage.get(source, digest, progress).file());
+    }
+
+    /**
+     * Makes the disk larger at start, where it isn't that large already: the image, or the temporary overlay. What is added
+     * reads as zeros. The guest's partitions and file systems stay as they are; cloud images let theirs grow at boot.
+     *
+     * @param bytes bytes, not less than the image has; a disk that can only be read can't grow
+     * @return the disk
+     */
+    public Disk grownTo(long bytes) {
+        return new Disk(image, mode, bytes);
     }
 }
