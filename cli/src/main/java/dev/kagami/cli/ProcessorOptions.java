@@ -1,5 +1,6 @@
 package dev.kagami.cli;
 
+import dev.kagami.vm.CpuModel;
 import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.ResetPolicy;
 import dev.kagami.vm.VirtualMachineConfig;
@@ -22,6 +23,14 @@ final class ProcessorOptions {
     private int cpus = 1;
 
     @Option(
+            names = "--cpu",
+            paramLabel = "MODEL",
+            description =
+                    "What the CPUs can do: v2, v3 or v4 (levels of x86-64), max (all that engine and host can), or"
+                            + " auto. Default: auto, which is v3 where that is fast.")
+    private CpuModel cpu = CpuModel.AUTO;
+
+    @Option(
             names = "--engine",
             paramLabel = "NAME",
             description = "How to virtualize the CPUs: auto, or a name from 'kagami engines'. Default: auto.")
@@ -33,7 +42,11 @@ final class ProcessorOptions {
     private boolean noReboot;
 
     void addTo(VirtualMachineConfig.Builder c) {
-        c.memory(memory).cpus(cpus).engine(engine).onReset(noReboot ? ResetPolicy.STOP : ResetPolicy.RESTART);
+        c.memory(memory)
+                .cpus(cpus)
+                .cpuModel(cpu)
+                .engine(engine)
+                .onReset(noReboot ? ResetPolicy.STOP : ResetPolicy.RESTART);
     }
 
     private static final class MemoryConverter implements ITypeConverter<MemorySize> {

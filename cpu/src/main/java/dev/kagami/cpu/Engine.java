@@ -17,6 +17,17 @@ public interface Engine {
     Availability availability();
 
     /**
+     * Tells whether guests can be given a CPU model.
+     *
+     * @param model the model
+     * @return whether engine and host can do it, with the reason when they can't
+     */
+    Availability supports(CpuModel model);
+
+    /** {@return the model that guests get unless another is asked for: the best that is fast here} */
+    CpuModel defaultModel();
+
+    /**
      * Makes the processors of one machine.
      *
      * @param config how many CPUs and which

@@ -5,6 +5,7 @@ import dev.kagami.cpu.Availability.Unavailable;
 import dev.kagami.cpu.Engine;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 
@@ -40,6 +41,14 @@ final class Engines {
 
     String names() {
         return engines.stream().map(Engine::name).collect(Collectors.joining(", "));
+    }
+
+    /** {@return the engine that {@link #choose} would choose, if there is one} */
+    Optional<Engine> available(String name) {
+        return engines.stream()
+                .filter(engine -> name.equals(AUTO) || name.equals(engine.name()))
+                .filter(engine -> engine.availability() instanceof Available)
+                .findFirst();
     }
 
     Choice choose(String name) {

@@ -66,7 +66,7 @@ final class Machine implements AutoCloseable {
                 functions.add(function);
             }
             cpus = engine.createProcessors(
-                    new ProcessorConfig(config.cpus(), instructionTrace(config.trace())),
+                    new ProcessorConfig(config.cpus(), config.cpuModel().of(engine), instructionTrace(config.trace())),
                     memory,
                     traced(machine.bus(), config.trace()),
                     timers);

@@ -1,5 +1,7 @@
 package dev.kagami.vm;
 
+import dev.kagami.cpu.Availability.Unavailable;
+import dev.kagami.cpu.Engine;
 import dev.kagami.memory.GuestMemory;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -17,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param linux what to boot, or null to boot what the first disk's boot loader would
  * @param diskCommandLine what is added to the command line that the first disk's boot loader has
  * @param cpus number of CPUs, 1 to 255
+ * @param cpuModel what the CPUs can do
  * @param memory RAM, a multiple of 4 KiB from 2 MiB to 1 TiB
  * @param engine name of the engine, or {@code auto} for the first that can run here
  * @param disks the disks, in the order in which the guest finds them
@@ -36,6 +39,7 @@ public record VirtualMachineConfig(
         @Nullable LinuxBoot linux,
         String diskCommandLine,
         int cpus,
+        CpuModel cpuModel,
         MemorySize memory,
         String engine,
         List<Disk> disks,
@@ -129,6 +133,7 @@ public record VirtualMachineConfig(
                     "no engine is called '%s'".formatted(engine),
                     "choose one of: %s, %s".formatted(Engines.AUTO, engines.names())));
         }
+        engines.available(engine).ifPresent(chosen -> checkModel(problems, chosen));
         for (int i = 0; i < disks.size(); i++) {
             checkFile(
                     problems,
@@ -155,6 +160,17 @@ public record VirtualMachineConfig(
                     "give a port from 0 to 0xfffc; 0xf4 is usual"));
         }
         return List.copyOf(problems);
+    }
+
+    private void checkModel(List<Problem> problems, Engine chosen) {
+        if (chosen.supports(cpuModel.of(chosen)) instanceof Unavailable(String why)) {
+            problems.add(new Problem(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "cpuModel",
+                    "the engine '%s' can't give a guest the CPU model '%s' here: %s"
+                            .formatted(chosen.name(), cpuModel.label(), why),
+                    "choose '%s', or one of: %s".formatted(CpuModel.AUTO.label(), CpuModel.supportedBy(chosen))));
+        }
     }
 
     private static void checkVsock(List<Problem> problems, Vsock vsock) {
@@ -207,6 +223,7 @@ public record VirtualMachineConfig(
         private @Nullable LinuxBoot linux;
         private String diskCommandLine = "";
         private int cpus = 1;
+        private CpuModel cpuModel = CpuModel.AUTO;
         private MemorySize memory = MemorySize.ofMebibytes(512);
         private String engine = Engines.AUTO;
         private final List<Disk> disks = new ArrayList<>();
@@ -265,6 +282,17 @@ public record VirtualMachineConfig(
          */
         public Builder cpus(int cpus) {
             this.cpus = cpus;
+            return this;
+        }
+
+        /**
+         * Sets what the CPUs can do; by default the best that is fast with the engine that is chosen.
+         *
+         * @param model the model
+         * @return this
+         */
+        public Builder cpuModel(CpuModel model) {
+            cpuModel = model;
             return this;
         }
 
@@ -420,6 +448,7 @@ public record VirtualMachineConfig(
                     linux,
                     diskCommandLine,
                     cpus,
+                    cpuModel,
                     memory,
                     engine,
                     disks,

@@ -2,6 +2,7 @@ package dev.kagami.vm;
 
 import dev.kagami.cpu.Availability;
 import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.CpuModel;
 import dev.kagami.cpu.Engine;
 import dev.kagami.cpu.ExitReason;
 import dev.kagami.cpu.ProcessorConfig;
@@ -58,6 +59,16 @@ final class FakeEngine implements Engine {
     @Override
     public Availability availability() {
         return availability;
+    }
+
+    @Override
+    public Availability supports(CpuModel model) {
+        return model == CpuModel.V4 ? new Availability.Unavailable("nothing here is so new") : availability;
+    }
+
+    @Override
+    public CpuModel defaultModel() {
+        return CpuModel.V3;
     }
 
     @Override

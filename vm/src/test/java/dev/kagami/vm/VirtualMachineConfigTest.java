@@ -46,6 +46,19 @@ final class VirtualMachineConfigTest {
     }
 
     @Test
+    void namesTheCpuModelsThatAnEngineHasWhenItHasNotTheOneAskedFor() {
+        VirtualMachineConfig config = VirtualMachineConfig.of(
+                c -> c.linux(l -> l.kernel(directory.resolve("none"))).cpuModel(CpuModel.V4));
+        assertThat(config.validate(engines))
+                .filteredOn(problem -> problem.path().equals("cpuModel"))
+                .singleElement()
+                .satisfies(problem -> {
+                    assertThat(problem.message()).contains("'v4'").contains("nothing here is so new");
+                    assertThat(problem.hint()).contains("auto").contains("v2, v3, max");
+                });
+    }
+
+    @Test
     void refusesToMakeAMachineFromAConfigurationWithProblems() {
         VirtualMachineConfig config = VirtualMachineConfig.of(c -> c.cpus(1000));
         KagamiException refused =

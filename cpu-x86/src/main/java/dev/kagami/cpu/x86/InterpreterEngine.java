@@ -2,6 +2,7 @@ package dev.kagami.cpu.x86;
 
 import dev.kagami.cpu.Availability;
 import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.CpuModel;
 import dev.kagami.cpu.Engine;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Processors;
@@ -32,6 +33,18 @@ public final class InterpreterEngine implements Engine {
     @Override
     public Availability availability() {
         return new Availability.Available();
+    }
+
+    @Override
+    public Availability supports(CpuModel model) {
+        return model == CpuModel.V4
+                ? new Availability.Unavailable("the interpreter has no AVX-512")
+                : new Availability.Available();
+    }
+
+    @Override
+    public CpuModel defaultModel() {
+        return CpuModel.V3;
     }
 
     @Override

@@ -13,8 +13,11 @@ final class HostFeatures {
     private static final String FLAGS = "flags";
 
     /** As Linux names them: PEXT and RORX, ADCX, MOVBE, CRC32, POPCNT, LZCNT, TZCNT. */
-    private static final List<String> NEEDED =
+    static final List<String> NEEDED =
             List.of("bmi1", "bmi2", "abm", "adx", "movbe", "popcnt", "sse4_2", "cx16", "aes", "pclmulqdq");
+
+    /** What the host must have for guests to have AVX. */
+    static final List<String> AVX_NEEDED = List.of("avx", "avx2", "fma", "f16c");
 
     private static final Set<String> FLAGS_FOUND = read();
 
@@ -25,7 +28,7 @@ final class HostFeatures {
     static final boolean GFNI = FLAGS_FOUND.contains("gfni");
 
     /** AVX, AVX2, FMA and F16C may run on the host. */
-    static final boolean AVX = FLAGS_FOUND.containsAll(List.of("avx", "avx2", "fma", "f16c"));
+    static final boolean AVX = FLAGS_FOUND.containsAll(AVX_NEEDED);
 
     /** The 256-bit forms of AES may run on the host. */
     static final boolean VAES = AVX && FLAGS_FOUND.contains("vaes");
@@ -48,8 +51,9 @@ final class HostFeatures {
         }
     }
 
-    static Availability check() {
-        for (String feature : NEEDED) {
+    /** {@return whether the host has some features, by the names that Linux has for them} */
+    static Availability check(List<String> needed) {
+        for (String feature : needed) {
             if (!FLAGS_FOUND.contains(feature)) {
                 return new Availability.Unavailable(
                         "the host's processor has no %s (by %s)".formatted(feature, CPUINFO));

@@ -2,6 +2,7 @@ package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.Availability;
 import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.CpuModel;
 import dev.kagami.cpu.Engine;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Processors;
@@ -42,7 +43,21 @@ public final class NativeEngine implements Engine {
             return new Availability.Unavailable("native access is denied; start Java with --enable-native-access="
                     + (module.isNamed() ? module.getName() : "ALL-UNNAMED"));
         }
-        return HostFeatures.check();
+        return HostFeatures.check(HostFeatures.NEEDED);
+    }
+
+    @Override
+    public Availability supports(CpuModel model) {
+        return switch (model) {
+            case V2, MAX -> new Availability.Available();
+            case V3 -> HostFeatures.check(HostFeatures.AVX_NEEDED);
+            case V4 -> new Availability.Unavailable("the native engine has no AVX-512");
+        };
+    }
+
+    @Override
+    public CpuModel defaultModel() {
+        return HostFeatures.AVX ? CpuModel.V3 : CpuModel.V2;
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.Availability;
 import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.CpuModel;
 import dev.kagami.cpu.Engine;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Processors;
@@ -39,6 +40,16 @@ public final class ParanoidEngine implements Engine {
     @Override
     public Availability availability() {
         return engine.availability();
+    }
+
+    @Override
+    public Availability supports(CpuModel model) {
+        return engine.supports(model);
+    }
+
+    @Override
+    public CpuModel defaultModel() {
+        return engine.defaultModel();
     }
 
     @Override

@@ -266,6 +266,9 @@ public final class Cpu {
     /** Whether the machine has no other CPU. */
     final boolean alone;
 
+    /** What CPUID shows besides what every CPU has. */
+    final ProcessorFeatures features;
+
     final Rendezvous rendezvous;
     final Rendezvous.Member member = new Rendezvous.Member();
 
@@ -290,6 +293,7 @@ public final class Cpu {
         this.index = index;
         this.processors = processors;
         alone = processors.count() == 1;
+        features = processors.features();
         rendezvous = processors.rendezvous();
         this.memory = memory;
         this.ram = memory.segment();

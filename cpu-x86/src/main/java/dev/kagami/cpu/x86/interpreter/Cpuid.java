@@ -112,7 +112,7 @@ final class Cpuid {
             | 1 << 6 // paravirtual EOI
             | 1 << 24; // clock is stable
 
-    private static final String BRAND = "Kagami interpreted x86-64-v2 CPU";
+    private static final String BRAND = "Kagami x86-64 CPU ";
     private static final int TSC_KILOHERTZ = 1_000_000;
     private static final int CLFLUSH_QUADWORDS = 8;
 
@@ -151,7 +151,7 @@ final class Cpuid {
         switch (leaf) {
             case 0 -> set(cpu, MAX_BASIC, text("Genu", 0), text("ntel", 0), text("ineI", 0));
             case 1 -> {
-                int ecx = FEATURES_ECX | ((cpu.cr4 & Cpu.CR4_OSXSAVE) != 0 ? ECX_OSXSAVE : 0);
+                int ecx = FEATURES_ECX | cpu.features.ecx() | ((cpu.cr4 & Cpu.CR4_OSXSAVE) != 0 ? ECX_OSXSAVE : 0);
                 int processors = 1 << idBits(cpu);
                 int ebx = cpu.index << 24 | Math.min(processors, 255) << 16 | CLFLUSH_QUADWORDS << 8;
                 int edx = FEATURES_EDX | (processors > 1 ? EDX_HTT : 0) | (cpu.apic.enabled() ? EDX_APIC : 0);
@@ -174,7 +174,13 @@ final class Cpuid {
 
     private static void structured(Cpu cpu, int subleaf) {
         switch (subleaf) {
-            case 0 -> set(cpu, 2, STRUCTURED_EBX, STRUCTURED_ECX, STRUCTURED_EDX);
+            case 0 ->
+                set(
+                        cpu,
+                        2,
+                        STRUCTURED_EBX | cpu.features.structuredEbx(),
+                        STRUCTURED_ECX | cpu.features.structuredEcx(),
+                        STRUCTURED_EDX);
             case 2 -> set(cpu, 0, 0, 0, STRUCTURED_2_EDX);
             default -> set(cpu, 0, 0, 0, 0);
         }
@@ -207,11 +213,18 @@ final class Cpuid {
     }
 
     private static void extendedState(Cpu cpu, int subleaf) {
+        long components = cpu.features.components();
         switch (subleaf) {
-            // x87 and SSE only: the legacy area and the header.
-            case 0 -> set(cpu, 3, 576, 576, 0);
+            case 0 -> set(cpu, (int) components, X87State.areaBytes(cpu.xcr0), X87State.areaBytes(components), 0);
             // XSAVEOPT, XSAVEC, XGETBV with ECX=1.
-            case 1 -> set(cpu, 7, 576, 0, 0);
+            case 1 -> set(cpu, 7, X87State.areaBytes(cpu.xcr0), 0, 0);
+            case 2 -> {
+                if ((components & X87State.COMPONENT_AVX) != 0) {
+                    set(cpu, X87State.AVX_BYTES, X87State.AVX_OFFSET, 0, 0);
+                } else {
+                    set(cpu, 0, 0, 0, 0);
+                }
+            }
             default -> set(cpu, 0, 0, 0, 0);
         }
     }
@@ -235,7 +248,8 @@ final class Cpuid {
             }
             case EXTENDED + 2, EXTENDED + 3, EXTENDED + 4 -> {
                 int from = 16 * (leaf - EXTENDED - 2);
-                set(cpu, text(BRAND, from), text(BRAND, from + 4), text(BRAND, from + 8), text(BRAND, from + 12));
+                String brand = BRAND + cpu.features.label();
+                set(cpu, text(brand, from), text(brand, from + 4), text(brand, from + 8), text(brand, from + 12));
             }
             // L2: 64-byte lines, 16 ways, 1 MiB.
             case EXTENDED + 6 -> set(cpu, 0, 0, 64 | 8 << 12 | 1024 << 16, 0);

@@ -21,6 +21,7 @@ public final class InterpreterProcessors implements Processors {
     private final List<Cpu> cpus = new ArrayList<>();
     private final int count;
     private final Rendezvous rendezvous;
+    private final ProcessorFeatures features;
 
     /** What the time-stamp counters have over the host's monotonic clock. */
     private long timeStampOffset;
@@ -52,6 +53,7 @@ public final class InterpreterProcessors implements Processors {
     public InterpreterProcessors(
             ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers, Function<Cpu, Vcpu> drive) {
         count = config.count();
+        features = ProcessorFeatures.of(config.model());
         rendezvous = new Rendezvous(cpus, count);
         timeStampOffset = -timers.nanoTime();
         for (int i = 0; i < count; i++) {
@@ -64,6 +66,10 @@ public final class InterpreterProcessors implements Processors {
     /** {@return a CPU, for tests of its parts} */
     Cpu cpu(int index) {
         return cpus.get(index);
+    }
+
+    ProcessorFeatures features() {
+        return features;
     }
 
     int count() {

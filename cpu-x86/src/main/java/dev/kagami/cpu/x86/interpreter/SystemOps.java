@@ -6,8 +6,6 @@ import org.jspecify.annotations.Nullable;
 /** System instructions: control, debug and model-specific registers, TLB, halting, time, fences and hints (SDM 3A 2.8). */
 final class SystemOps {
     /** Extended features that XSETBV may enable: x87 and SSE. */
-    private static final long XCR0_KNOWN = 3;
-
     private static final long XCR0_X87 = 1;
 
     private SystemOps() {}
@@ -430,7 +428,9 @@ final class SystemOps {
             }
             long value = cpu.r[Cpu.RAX] & 0xFFFF_FFFFL | cpu.r[Cpu.RDX] << 32;
             requireSupervisor(cpu);
-            if (number != 0 || (value & ~XCR0_KNOWN) != 0 || (value & XCR0_X87) == 0) {
+            boolean avxAlone = (value & VexOp.COMPONENTS) == X87State.COMPONENT_AVX;
+            boolean unknown = (value & ~cpu.features.components()) != 0;
+            if (number != 0 || unknown || (value & XCR0_X87) == 0 || avxAlone) {
                 throw cpu.generalProtection();
             }
             cpu.xcr0 = value;

@@ -41,9 +41,9 @@ final class X87State {
     private static final int EXTENDED_ALIGNMENT = 64;
 
     /** Offset of the AVX component in both formats: nothing that this CPU has comes before it. */
-    private static final int AVX_OFFSET = HEADER_END;
+    static final int AVX_OFFSET = HEADER_END;
 
-    private static final int AVX_BYTES = 256;
+    static final int AVX_BYTES = 256;
     private static final long COMPACTED = 1L << 63;
     private static final int INITIAL_MXCSR = 0x1F80;
 
