@@ -262,6 +262,19 @@ final class Assembler {
         emit(0x58 | reg & 7);
     }
 
+    /** push value, sign-extended. */
+    void pushConstant(int value) {
+        emit(0x68);
+        emit32(value);
+    }
+
+    /** Emits a piece of what was emitted before once more; it must not hold jumps. */
+    void copy(int from, int to) {
+        for (int i = from; i < to; i++) {
+            emit(bytes[i]);
+        }
+    }
+
     void pushFlags() {
         emit(0x9C);
     }

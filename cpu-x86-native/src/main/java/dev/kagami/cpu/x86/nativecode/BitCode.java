@@ -37,6 +37,7 @@ final class BitCode {
     /** BT, BTS, BTR and BTC of a bit by number, which may be anywhere: finds its word, then its place in that. */
     private Outcome bitString() {
         boolean wide = in.operandSize == 8;
+        memory.begin();
         int number = Registers.HOST[in.reg];
         if (number == Assembler.NONE) {
             asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * in.reg);

@@ -22,6 +22,15 @@ final class BlockCode {
     /** Offset of the current instruction in the guest code. */
     int start;
 
+    /** {@link #addressAt}: there is no such code. */
+    static final int NOWHERE = -1;
+
+    /** Where the code begins that computes the current guest address into rcx; at a miss, it is run again. */
+    int addressAt;
+
+    /** Where that code ends. */
+    int addressEnd;
+
     /** Where the code of the current instruction begins: nothing has changed when a lookup misses, so it may run again. */
     int begin;
 
@@ -46,11 +55,18 @@ final class BlockCode {
     /** Position of the common way out. */
     private int leave;
 
+    /** Position of the common way out after a miss. */
+    private int leaveMiss;
+
     private final ExitTable exits;
     private final List<Stub> stubs = new ArrayList<>();
+    private final List<Side> sides = new ArrayList<>();
 
-    /** A cold piece of code behind the block: an exit, and the jump that leads there. */
-    private record Stub(int jumpAt, int exit) {}
+    /** A cold piece of code behind the block: an exit, the jump that leads there, and code to run again on the way. */
+    private record Stub(int jumpAt, int exit, int from, int to) {}
+
+    /** A branch out of the middle of the block: the jump, its target, and the instructions run until then. */
+    private record Side(int jumpAt, long target, int run) {}
 
     BlockCode(Assembler asm, ExitTable exits) {
         this.asm = asm;
@@ -65,19 +81,28 @@ final class BlockCode {
             boolean withVectors,
             boolean withAvx,
             boolean userMode,
-            int wayOut) {
+            int wayOut,
+            int missWayOut) {
         asm.clear();
         vectors = withVectors;
         avx = withAvx;
         user = userMode;
         shadow = false;
         leave = wayOut;
+        leaveMiss = missWayOut;
         stubs.clear();
+        sides.clear();
         code = bytes;
         guestStart = guest;
         origin = position;
         instructions = 0;
         start = 0;
+    }
+
+    /** Begins an instruction. */
+    void beginInstruction() {
+        begin = asm.position();
+        addressAt = NOWHERE;
     }
 
     /** {@return the guest address of the current instruction} */
@@ -143,7 +168,7 @@ final class BlockCode {
 
     /** Makes a jump lead to an exit. */
     void stub(Exit exit, int jumpAt) {
-        stubs.add(new Stub(jumpAt, exits.add(exit)));
+        stubs.add(new Stub(jumpAt, exits.add(exit), 0, 0));
     }
 
     /** Leaves. */
@@ -156,11 +181,19 @@ final class BlockCode {
         stub(new Exit(Exit.Kind.INTERPRET, guest(), instructions, 0), jumpAt);
     }
 
-    /** Makes a jump lead to where a miss of the TLB is handled, from where the current instruction is resumed. */
+    /** Makes a jump lead out of the block, behind the current instruction. */
+    void side(int jumpAt, long target) {
+        sides.add(new Side(jumpAt, target, instructions + 1));
+    }
+
+    /**
+     * Makes a jump lead to where a miss of the TLB is handled, from where the current instruction is resumed. The guest
+     * address is computed once more on the way, so that the other way doesn't have to keep it.
+     */
     void miss(int size, boolean write, int jumpAt) {
         Exit exit = new Exit(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest(), instructions, size);
         exit.host = origin + begin;
-        stub(exit, jumpAt);
+        stubs.add(new Stub(jumpAt, exits.add(exit), addressAt, addressEnd));
     }
 
     /** Goes on at a constant address. */
@@ -168,6 +201,7 @@ final class BlockCode {
         if (((target ^ guestStart) & -4096L) == 0) {
             int at = asm.jump();
             Exit exit = new Exit(Exit.Kind.DIRECT, target, 0, 0);
+            exit.forward = Long.compareUnsigned(target, guestStart) > 0;
             exit.host = origin + at;
             stub(exit, at);
         } else {
@@ -197,12 +231,29 @@ final class BlockCode {
         asm.jumpMemory(Registers.VALUE, 8);
     }
 
+    /** Counts instructions; {@return the position of the byte that says how many} */
+    int count(int number) {
+        asm.loadState(Registers.ADDRESS, StateBlock.RETIRED);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, number);
+        int at = asm.position() - 1;
+        asm.storeState(Registers.ADDRESS, StateBlock.RETIRED);
+        return at;
+    }
+
     /** Emits the cold pieces. */
     void emitStubs() {
+        for (Side side : sides) {
+            asm.land(side.jumpAt);
+            if (side.run < instructions) {
+                count(side.run - instructions);
+            }
+            direct(side.target);
+        }
         for (Stub stub : stubs) {
             asm.land(stub.jumpAt);
-            asm.storeState32(StateBlock.EXIT, stub.exit);
-            asm.jumpTo(origin, leave);
+            asm.copy(stub.from, stub.to);
+            asm.pushConstant(stub.exit);
+            asm.jumpTo(origin, stub.from < stub.to ? leaveMiss : leave);
             Exit exit = exits.get(stub.exit);
             switch (exit.kind) {
                 case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - exit.ordinal;

@@ -58,7 +58,8 @@ final class BranchCode {
                 yield Outcome.ENDED;
             }
             case 0xC2, 0xC3 -> {
-                asm.lea(Registers.ADDRESS, Registers.STACK, Assembler.NONE, 0, 0);
+                memory.begin();
+                asm.move(Registers.ADDRESS, Registers.STACK);
                 memory.check(8, false);
                 asm.load(Registers.ADDRESS, Registers.POINTER, 0);
                 int release = opcode == 0xC2 ? (int) in.immediate & 0xFFFF : 0;
@@ -106,6 +107,7 @@ final class BranchCode {
             asm.store(host, Registers.POINTER, 0);
             asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
         } else {
+            memory.begin();
             asm.move(Registers.ADDRESS, Registers.STACK);
             memory.check(8, false);
             if (register != Registers.GUEST_RSP) {
@@ -123,6 +125,7 @@ final class BranchCode {
 
     private Outcome leaveFrame() {
         int frame = Registers.HOST[Registers.GUEST_RBP];
+        memory.begin();
         asm.move(Registers.ADDRESS, frame);
         memory.check(8, false);
         asm.lea(Registers.STACK, frame, Assembler.NONE, 0, 8);
@@ -131,6 +134,7 @@ final class BranchCode {
     }
 
     private void pushAddress() {
+        memory.begin();
         asm.lea(Registers.ADDRESS, Registers.STACK, Assembler.NONE, 0, -8);
     }
 
@@ -178,10 +182,16 @@ final class BranchCode {
 
     /** Emits the current instruction, a conditional jump. */
     Outcome conditional() {
+        long target = block.next() + in.immediate;
         int taken = asm.jumpIf(in.opcode & 15);
+        if (Long.compareUnsigned(target, block.guest()) > 0) {
+            // Not a loop: what comes next comes next most of the time.
+            block.side(taken, target);
+            return Outcome.GOES_ON;
+        }
         block.direct(block.next());
         asm.land(taken);
-        block.direct(block.next() + in.immediate);
+        block.direct(target);
         return Outcome.ENDED;
     }
 

@@ -9,6 +9,10 @@ final class EntryCode {
     private int leaveVectors;
     private int leavePlain;
 
+    // The same for a miss of the TLB, with the guest address in rcx.
+    private int missVectors;
+    private int missPlain;
+
     EntryCode(Assembler asm) {
         this.asm = asm;
     }
@@ -16,6 +20,11 @@ final class EntryCode {
     /** {@return the position of the common way out of blocks} */
     int leave(boolean vectors) {
         return vectors ? leaveVectors : leavePlain;
+    }
+
+    /** {@return the position of the common way out after a miss of the TLB} */
+    int leaveMiss(boolean vectors) {
+        return vectors ? missVectors : missPlain;
     }
 
     /**
@@ -48,13 +57,19 @@ final class EntryCode {
     /** Emits the common way out and remembers that it will stand at a position in the code memory. */
     Translator.Result emitLeave(int position, boolean vectors) {
         asm.clear();
+        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
+        int common = position + asm.position();
+        // Whoever comes here has pushed the exit's number.
+        asm.popState(StateBlock.EXIT);
         asm.pushFlags();
         asm.popState(StateBlock.FLAGS);
         if (vectors) {
-            leaveVectors = position;
+            missVectors = position;
+            leaveVectors = common;
             storeVectors();
         } else {
-            leavePlain = position;
+            missPlain = position;
+            leavePlain = common;
         }
         for (int i = 0; i < 16; i++) {
             if (Registers.HOST[i] != Assembler.NONE) {

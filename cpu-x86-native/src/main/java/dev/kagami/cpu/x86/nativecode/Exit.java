@@ -56,6 +56,9 @@ final class Exit {
     /** Where the jump leads when it is not linked, as a position in the code memory. */
     int stub;
 
+    /** Of a direct branch: its target is behind its block's start in the same page, so it can't close a loop by itself. */
+    boolean forward;
+
     /** Page of RAM that the block is in. */
     int page;
 

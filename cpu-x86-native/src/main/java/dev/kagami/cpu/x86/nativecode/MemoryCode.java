@@ -17,8 +17,17 @@ final class MemoryCode {
         in = block.in;
     }
 
+    /** Says that code which computes a guest address into {@link Registers#ADDRESS} begins here; it must not jump. */
+    void begin() {
+        block.addressAt = asm.position();
+        block.addressEnd = BlockCode.NOWHERE;
+    }
+
     /** Computes the guest address of the memory operand into {@link Registers#ADDRESS}. */
     void address() {
+        if (block.addressAt == BlockCode.NOWHERE) {
+            begin();
+        }
         boolean narrow = in.addressSize == 4;
         int displacement = (int) in.displacement;
         if (in.base == Instruction.BASE_RIP) {
@@ -55,6 +64,7 @@ final class MemoryCode {
      * @param mask where in the state block the mask of the bits is that must be 0
      */
     void aligned(int mask) {
+        block.addressEnd = asm.position();
         asm.move(Registers.VALUE, Registers.ADDRESS);
         asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, mask);
         int ok = asm.jumpIfRcxZero();
@@ -70,18 +80,23 @@ final class MemoryCode {
      * @param write whether they are written
      */
     void check(int size, boolean write) {
-        // Whoever handles a miss needs the address.
-        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
+        if (block.addressAt == BlockCode.NOWHERE) {
+            throw new AssertionError("an address without begin");
+        }
+        if (block.addressEnd == BlockCode.NOWHERE) {
+            block.addressEnd = asm.position();
+        }
         asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.TLB_INDEX_MASK);
         asm.loadState(Registers.VALUE, StateBlock.TLB);
         asm.lea(Registers.POINTER, Registers.VALUE, Registers.POINTER, 3, 0);
         asm.load(Registers.VALUE, Registers.POINTER, write ? SoftTlb.WRITES : 0);
         asm.load(Registers.POINTER, Registers.POINTER, SoftTlb.HOST);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.VALUE, 0, size - 1);
-        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 1 - size);
         asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.PAGE_MASK);
         int hit = asm.jumpIfRcxZero();
         block.miss(size, write, asm.jump());
         asm.landShort(hit);
+        block.addressAt = BlockCode.NOWHERE;
     }
 }

@@ -13,7 +13,7 @@ final class SoftTlb {
     /** Offset of the column for writes; that for reads is at 0. Entries are minus the guest page's address. */
     static final int WRITES = 8 * ENTRIES;
 
-    /** Offset of the column of host page addresses. */
+    /** Offset of the column of what must be added to a guest address to have the host's. */
     static final int HOST = 2 * 8 * ENTRIES;
 
     /** Bytes of one view's table. */
@@ -61,7 +61,7 @@ final class SoftTlb {
         flags[view][slot] = (byte) page.flags;
         memory.set(LONG, at, page.readable ? minusPage : none(slot));
         memory.set(LONG, at + WRITES, page.writable ? minusPage : none(slot));
-        memory.set(LONG, at + HOST, hostPage);
+        memory.set(LONG, at + HOST, hostPage + minusPage);
     }
 
     private void empty(int view, int slot) {
@@ -115,7 +115,7 @@ final class SoftTlb {
             for (int i = 0; i < used[view].count(); i++) {
                 int slot = used[view].get(i);
                 long at = view * VIEW_BYTES + 8L * slot;
-                if (memory.get(LONG, at + HOST) == hostPage) {
+                if (memory.get(LONG, at + HOST) - memory.get(LONG, at + WRITES) == hostPage) {
                     memory.set(LONG, at + WRITES, none(slot));
                 }
             }

@@ -17,7 +17,7 @@ final class StateBlock {
     /** Guest instructions entered since the last exit. */
     static final int RETIRED = 0x98;
 
-    /** Number of the {@link Exit} by which translated code was left. */
+    /** Number of the {@link Exit} by which translated code was left; a quadword. */
     static final int EXIT = 0xA0;
 
     /** Guest address of a memory access that missed the TLB. */

@@ -66,12 +66,14 @@ final class StringCode {
         asm.land(work);
         if (moves) {
             // The source comes first: should it fault, the destination's page must not be marked dirty.
+            memory.begin();
             asm.move(Registers.ADDRESS, SOURCE);
             memory.check(size, false);
             asm.storeState(Registers.POINTER, StateBlock.SPARE);
             // Two pages that share a TLB entry would evict each other forever.
             block.begin = asm.position();
         }
+        memory.begin();
         asm.move(Registers.ADDRESS, DESTINATION);
         memory.check(size, true);
         asm.pushFlags();

@@ -66,6 +66,7 @@ final class SystemCode {
         if (in.operandPrefix) {
             return Outcome.REFUSED;
         }
+        memory.begin();
         asm.lea(Registers.ADDRESS, Registers.STACK, Assembler.NONE, 0, -8);
         memory.check(8, true);
         asm.pushFlags();

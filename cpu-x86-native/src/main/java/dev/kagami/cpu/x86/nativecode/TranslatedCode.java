@@ -196,7 +196,7 @@ final class TranslatedCode {
             target.links.before = exit;
         }
         target.links = exit;
-        exit.stub = patch(exit.host, target.entry);
+        exit.stub = patch(exit.host, target.entry + (exit.forward ? Translator.CHECK_LENGTH : 0));
     }
 
     /** Changes the displacement of a jump; {@return where it led to} */

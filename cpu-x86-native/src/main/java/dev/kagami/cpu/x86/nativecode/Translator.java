@@ -7,6 +7,9 @@ import dev.kagami.cpu.x86.decode.Instruction;
 final class Translator {
     private static final int MAX_INSTRUCTIONS = 64;
 
+    /** Bytes of host code at a block's start that look at events: a branch that can't close a loop may go behind them. */
+    static final int CHECK_LENGTH = 16;
+
     /** Most guest bytes that a block can have. */
     static final int MAX_BYTES = MAX_INSTRUCTIONS * Instruction.MAX_LENGTH;
 
@@ -69,22 +72,23 @@ final class Translator {
      */
     Result translate(
             byte[] bytes, int length, long guest, int position, boolean withVectors, boolean withAvx, boolean user) {
-        block.begin(bytes, guest, position, withVectors, withAvx, user, entry.leave(withVectors));
+        int leave = entry.leave(withVectors);
+        block.begin(bytes, guest, position, withVectors, withAvx, user, leave, entry.leaveMiss(withVectors));
         stoppedForVectors = false;
         asm.loadState32(Registers.ADDRESS, StateBlock.EVENTS);
         int quiet = asm.jumpIfEcxZero();
         block.exit(new Exit(Exit.Kind.EVENT, guest, 0, 0));
         asm.landShort(quiet);
-        asm.loadState(Registers.ADDRESS, StateBlock.RETIRED);
-        int countAt = asm.position();
-        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, 0x7F);
-        asm.storeState(Registers.ADDRESS, StateBlock.RETIRED);
+        if (asm.position() != CHECK_LENGTH) {
+            throw new AssertionError("the look at events has %d bytes".formatted(asm.position()));
+        }
+        int countAt = block.count(MAX_INSTRUCTIONS);
         boolean open = true;
         while (open && block.instructions < limit) {
             if (decoder.decode(bytes, block.start, length, 64, in) != Decoder.OK) {
                 break;
             }
-            block.begin = asm.position();
+            block.beginInstruction();
             int stubsBefore = block.stubs();
             boolean shadow = block.shadow;
             block.shadow = false;
@@ -107,7 +111,7 @@ final class Translator {
                 block.exit(new Exit(kind, block.guest(), block.instructions, 0));
             }
         }
-        asm.set8(countAt + 3, block.instructions);
+        asm.set8(countAt, block.instructions);
         block.emitStubs();
         return new Result(asm.bytes(), asm.position(), Math.max(block.start, 1), block.instructions, stoppedForVectors);
     }
