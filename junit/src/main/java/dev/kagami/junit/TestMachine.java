@@ -3,7 +3,6 @@ package dev.kagami.junit;
 import dev.kagami.vm.AgentChannel;
 import dev.kagami.vm.ExecResult;
 import dev.kagami.vm.VirtualMachine;
-import dev.kagami.vm.VirtualMachineConfig;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Map;
@@ -15,10 +14,15 @@ import org.junit.platform.commons.support.ReflectionSupport;
 final class TestMachine implements AutoCloseable {
     private final String name;
     private final VirtualMachine machine;
+    private final MachineDefinition definition;
+    /** Whether it is still to be waited for. */
+    private boolean booting;
 
-    private TestMachine(String name, VirtualMachine machine) {
+    private TestMachine(String name, VirtualMachine machine, MachineDefinition definition, boolean booting) {
         this.name = name;
         this.machine = machine;
+        this.definition = definition;
+        this.booting = booting;
     }
 
     /**
@@ -28,33 +32,50 @@ final class TestMachine implements AutoCloseable {
      * @param description which machine
      * @return the machine
      */
-    static TestMachine start(String name, Machine description) {
+    static TestMachine boot(String name, Machine description) {
         MachineDefinition definition = ReflectionSupport.newInstance(description.value());
-        VirtualMachine machine = VirtualMachine.create(VirtualMachineConfig.of(c -> {
+        VirtualMachine machine = VirtualMachine.create(c -> {
             c.engine(description.engine());
             definition.describe(c);
-        }));
+        });
         try {
             machine.start();
         } catch (RuntimeException | Error e) {
             machine.close();
             throw e;
         }
-        return new TestMachine(name, machine);
+        return new TestMachine(name, machine, definition, true);
+    }
+
+    /**
+     * Makes a machine that goes on from a snapshot.
+     *
+     * @param name what it is called in reports
+     * @param origin the snapshot
+     * @return the machine, running
+     */
+    static TestMachine branch(String name, BranchOrigin origin) {
+        VirtualMachine machine = origin.branch();
+        return new TestMachine(name, machine, builder -> {}, false);
     }
 
     VirtualMachine machine() {
         return machine;
     }
 
-    /** Waits until the guest takes commands, if it is one that ever will. */
-    void awaitReady() throws InterruptedException {
+    /** Waits until the guest takes commands, if it is one that ever will, and is prepared. */
+    synchronized void awaitReady() throws Exception {
+        if (!booting) {
+            return;
+        }
         if (machine.config().agentChannel() != AgentChannel.NONE) {
             ExecResult result = machine.exec("true");
             if (result.exitStatus() != 0) {
                 throw new IllegalStateException("the guest of %s runs no commands: %s".formatted(name, result));
             }
         }
+        definition.prepare(machine);
+        booting = false;
     }
 
     /** Adds to a report what helps to understand a failure. */

@@ -34,7 +34,7 @@ import org.junit.platform.commons.support.ModifierSupport;
  */
 public final class VirtualMachineExtension
         implements BeforeAllCallback, AfterAllCallback, BeforeEachCallback, AfterEachCallback, ParameterResolver {
-    private static final Namespace NAMESPACE = Namespace.create(VirtualMachineExtension.class);
+    static final Namespace NAMESPACE = Namespace.create(VirtualMachineExtension.class);
 
     /** What a parameter without {@link Machine} gets. */
     @Machine
@@ -92,7 +92,9 @@ public final class VirtualMachineExtension
     }
 
     private static TestMachine start(ExtensionContext context, String name, Machine description) {
-        TestMachine machine = TestMachine.start(name, description);
+        TestMachine machine = description.branch()
+                ? TestMachine.branch(name, BranchOrigin.of(context, description))
+                : TestMachine.boot(name, description);
         // Kept at once, so that a failure to come up has a console in its report, and nothing is left running.
         TestMachine other = machines(context).byName.putIfAbsent(name, machine);
         if (other != null) {
@@ -126,6 +128,8 @@ public final class VirtualMachineExtension
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new ParameterResolutionException("interrupted while the guest started", e);
+        } catch (Exception e) {
+            throw new ParameterResolutionException("the machine could not be prepared: " + e.getMessage(), e);
         }
         return machine.machine();
     }

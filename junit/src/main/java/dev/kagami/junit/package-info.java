@@ -14,7 +14,7 @@
  *     }
  *
  *     @Test
- *     void aMachineOfItsOwn(VirtualMachine own) throws Exception {
+ *     void aMachineOfItsOwn(@Machine(branch = true) VirtualMachine own) throws Exception {
  *         own.exec("rm -rf /etc");
  *     }
  * }

@@ -6,8 +6,11 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.ExecResult;
 import dev.kagami.vm.KagamiException;
+import dev.kagami.vm.LinuxBoot;
+import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.VirtualMachine;
 import dev.kagami.vm.VirtualMachine.State;
+import dev.kagami.vm.VirtualMachineConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +20,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
@@ -200,20 +204,66 @@ class VirtualMachineExtensionTest {
         assertThat(events).isNotEmpty();
     }
 
-    @VirtualMachineTest
-    static class DefaultGuest {
-        @Machine
-        static VirtualMachine machine;
+    /** The default guest with a file in it; counts how often that was made. */
+    static final class Prepared implements MachineDefinition {
+        static final AtomicInteger BOOTS = new AtomicInteger();
 
-        @Test
-        void answers() throws Exception {
-            ExecResult result = machine.exec("uname -s");
-            assertThat(result.stdout()).isEqualTo("Linux\n");
+        @Override
+        public void describe(VirtualMachineConfig.Builder builder) {
+            builder.linux(LinuxBoot.defaultGuest((phase, fraction) -> {})).memory(MemorySize.ofMebibytes(256));
+        }
+
+        @Override
+        public void prepare(VirtualMachine machine) throws Exception {
+            BOOTS.incrementAndGet();
+            machine.exec("echo prepared > /tmp/file");
+        }
+    }
+
+    @VirtualMachineTest
+    static class Branches {
+        @Machine(value = Prepared.class, branch = true)
+        VirtualMachine machine;
+
+        @RepeatedTest(100)
+        void isAsItWasPrepared() throws Exception {
+            ExecResult result =
+                    machine.exec("cat /tmp/file; echo changed > /tmp/file; rm -rf /etc/kagami/dhcp /bin/ls");
+            assertThat(result.stdout()).isEqualTo("prepared\n");
+            SEEN.add(machine);
         }
     }
 
     @Test
-    void theDefaultGuestIsUpWhenATestBegins() {
-        run(DefaultGuest.class).testEvents().assertStatistics(s -> s.succeeded(1));
+    void aHundredTestsInParallelGetBranchesOfOneBootAndNothingIsLeft() throws Exception {
+        Set<Thread> before = threads();
+        EngineExecutionResults results = run(Branches.class);
+        results.testEvents().assertStatistics(s -> s.succeeded(100).failed(0));
+        assertThat(Prepared.BOOTS).hasValue(1);
+        assertThat(Set.copyOf(SEEN)).hasSize(100);
+        assertThat(SEEN).allMatch(machine -> machine.state() == State.STOPPED);
+        assertThat(threads()).isSubsetOf(before);
+        assertThat(openFiles()).as("files of machines that are still open").isEmpty();
+    }
+
+    /** The files of guests' memory and of snapshots that this process has open or mapped. */
+    private static List<String> openFiles() throws IOException {
+        Path links = Path.of("/proc/self/fd");
+        if (!Files.isDirectory(links)) {
+            return List.of();
+        }
+        List<String> names = new ArrayList<>();
+        try (Stream<Path> all = Files.list(links)) {
+            for (Path link : all.toList()) {
+                try {
+                    names.add(Files.readSymbolicLink(link).toString());
+                } catch (IOException e) {
+                    // It was the one of the list itself.
+                }
+            }
+        }
+        return names.stream()
+                .filter(name -> name.contains("kagami") && name.contains("/tmp"))
+                .toList();
     }
 }
