@@ -3,6 +3,7 @@
 module dev.kagami.cpu.x86.nativecode {
     requires static org.jspecify;
     requires dev.kagami.cpu.x86;
+    requires jdk.jfr;
 
     provides dev.kagami.cpu.Engine with
             dev.kagami.cpu.x86.nativecode.NativeEngine,

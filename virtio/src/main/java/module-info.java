@@ -1,6 +1,7 @@
 /** virtio 1.2: devices, queues, and the PCI and MMIO transports. */
 @org.jspecify.annotations.NullMarked
 module dev.kagami.virtio {
+    requires jdk.jfr;
     requires static org.jspecify;
     requires transitive dev.kagami.block;
     requires transitive dev.kagami.net;

@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module dev.kagami.vm {
     requires static org.jspecify;
+    requires jdk.jfr;
     requires dev.kagami.agent;
     requires dev.kagami.block;
     requires dev.kagami.boot;

@@ -1,6 +1,5 @@
 package dev.kagami.junit;
 
-import dev.kagami.vm.LinuxBoot;
 import dev.kagami.vm.VirtualMachineConfig;
 
 /** The default guest, with as much of everything as machines have by default. */
@@ -9,6 +8,6 @@ public final class DefaultMachine implements MachineDefinition {
 
     @Override
     public void describe(VirtualMachineConfig.Builder builder) {
-        builder.linux(LinuxBoot.defaultGuest((phase, fraction) -> {}));
+        builder.defaultGuest();
     }
 }

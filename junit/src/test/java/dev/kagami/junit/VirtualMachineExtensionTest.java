@@ -6,7 +6,6 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.ExecResult;
 import dev.kagami.vm.KagamiException;
-import dev.kagami.vm.LinuxBoot;
 import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.VirtualMachine;
 import dev.kagami.vm.VirtualMachine.State;
@@ -210,7 +209,7 @@ class VirtualMachineExtensionTest {
 
         @Override
         public void describe(VirtualMachineConfig.Builder builder) {
-            builder.linux(LinuxBoot.defaultGuest((phase, fraction) -> {})).memory(MemorySize.ofMebibytes(256));
+            builder.defaultGuest().memory(MemorySize.ofMebibytes(256));
         }
 
         @Override

@@ -411,6 +411,7 @@ public final class DriverInterface {
     public void notifyQueue(int queue) {
         if (queue >= 0 && queue < queues.length && state instanceof DeviceState.Active active) {
             active.thread().wake(queue);
+            VirtqueueKickEvent.record(device.name(), queue);
         }
     }
 

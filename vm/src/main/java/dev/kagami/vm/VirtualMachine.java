@@ -68,6 +68,7 @@ public final class VirtualMachine implements AutoCloseable {
     private final SerialInput input;
     private final GuestConsole console;
     private final GuestControl guest;
+    private final MachineEvents recorder = new MachineEvents(this);
     /** Held for whole operations that lead from one state to another; taken before {@link #lock}. */
     private final ReentrantLock operations = new ReentrantLock();
 
@@ -212,8 +213,10 @@ public final class VirtualMachine implements AutoCloseable {
             Machine first;
             try {
                 devices.open();
+                MachineEvents.SnapshotTaken event = recorder.begin("restore");
                 snapshot.check(config, devices);
                 first = Machine.restore(config, engine.engine(), devices, snapshot);
+                MachineEvents.finish(event);
             } catch (Throwable e) {
                 devices.close();
                 ended(new Outcome.Stopped());
@@ -243,6 +246,7 @@ public final class VirtualMachine implements AutoCloseable {
         State from = state;
         state = to;
         changed.signalAll();
+        recorder.changed(from, to);
         publish(new VirtualMachineEvent.StateChanged(from, to));
     }
 
@@ -388,10 +392,12 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public void save(Path file, SaveOption... options) {
         boolean compress = Set.of(options).contains(SaveOption.COMPRESS);
+        MachineEvents.SnapshotTaken event = recorder.begin("save");
         operations.lock();
         try (SnapshotWriter.Replacement written =
                 whileStill("save", (sections, memory) -> SnapshotWriter.prepare(file, sections, memory, compress))) {
             written.commit();
+            MachineEvents.finish(event);
         } catch (IOException e) {
             throw new KagamiException(
                     ErrorCode.SNAPSHOT_UNWRITABLE,
@@ -414,7 +420,9 @@ public final class VirtualMachine implements AutoCloseable {
     public Snapshot snapshot() {
         operations.lock();
         try {
+            MachineEvents.SnapshotTaken event = recorder.begin("snapshot");
             SnapshotFile file = whileStill("snapshot", VirtualMachine::temporary);
+            MachineEvents.finish(event);
             return new Snapshot(file, "of a machine", config, engines);
         } catch (IOException e) {
             throw new KagamiException(
@@ -870,6 +878,11 @@ public final class VirtualMachine implements AutoCloseable {
     /** {@return the counters so far; those of a running machine may lag by a few blocks of code} */
     public VirtualMachineStats stats() {
         return stats(true);
+    }
+
+    /** {@return what can be measured of the machine now; a monitoring system may ask every second} */
+    public VirtualMachineMetrics metrics() {
+        return VirtualMachineMetrics.of(this);
     }
 
     private VirtualMachineStats stats(boolean current) {

@@ -253,6 +253,17 @@ public record VirtualMachineConfig(
         }
 
         /**
+         * Boots the default guest: Debian's cloud kernel and a busybox. The first time, that is fetched through the host's own
+         * {@code apt}; see {@link LinuxBoot#defaultGuest}, which also tells how far it has come.
+         *
+         * @return this
+         * @throws KagamiException when the guest is not in the cache and can't be fetched
+         */
+        public Builder defaultGuest() {
+            return linux(LinuxBoot.defaultGuest((phase, fraction) -> {}));
+        }
+
+        /**
          * Sets what to boot, for example {@link LinuxBoot#defaultGuest}.
          *
          * @param boot what to boot

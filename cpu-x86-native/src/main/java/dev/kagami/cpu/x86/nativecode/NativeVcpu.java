@@ -374,6 +374,8 @@ final class NativeVcpu extends TranslatingVcpu {
         int available = Math.min(PAGE_SIZE - from, Translator.MAX_BYTES);
         MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, (long) block.page * PAGE_SIZE + from, guestCode, 0, available);
         boolean withVectors = (block.mode & VECTOR_MODE) != 0;
+        TranslationEvent event = new TranslationEvent();
+        event.begin();
         Translator.Result result =
                 translator.translate(guestCode, available, block.linear, position, withVectors, avx, userMode());
         if (result.instructions() == 0) {
@@ -382,6 +384,13 @@ final class NativeVcpu extends TranslatingVcpu {
             code.discardExits();
         } else {
             code.install(block, result);
+        }
+        event.end();
+        if (event.shouldCommit()) {
+            event.guestAddress = block.linear;
+            event.instructions = result.instructions();
+            event.guestBytes = result.guestBytes();
+            event.commit();
         }
         dependOnCode(block.page, from, result.guestBytes(), new Dependent(block));
     }
