@@ -7,7 +7,6 @@ import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.LinuxBoot;
 import dev.kagami.vm.Outcome;
-import dev.kagami.vm.SerialConsole;
 import dev.kagami.vm.VirtualMachine;
 import dev.kagami.vm.VirtualMachineConfig;
 import dev.kagami.vm.VirtualMachineStats;
@@ -149,8 +148,10 @@ final class RunCommand implements Callable<Integer> {
                 : new FileOutputStream(FileDescriptor.out);
         try (PrintStream trace = debugging.openTrace(raw);
                 SharedConsole console = claim == null ? null : new SharedConsole();
-                VirtualMachine machine =
-                        create(c -> describe(c, linux, trace).serial(s -> connect(s, console, keys, screen)))) {
+                VirtualMachine machine = create(c -> {
+                    connect(c, console, keys, screen);
+                    describe(c, linux, trace);
+                })) {
             leave.machine = machine;
             Outcome outcome;
             try {
@@ -180,14 +181,14 @@ final class RunCommand implements Callable<Integer> {
         return restored == null ? VirtualMachine.create(description) : VirtualMachine.restore(restored, description);
     }
 
-    /** Connects the serial port with the terminal: directly, or as one of several who may view and type. */
+    /** Connects the guest's console with the terminal: directly, or as one of several who may view and type. */
     private void connect(
-            SerialConsole.Builder serial, @Nullable SharedConsole console, InputStream keys, OutputStream screen) {
+            VirtualMachineConfig.Builder c, @Nullable SharedConsole console, InputStream keys, OutputStream screen) {
         if (console == null) {
-            serial.input(keys).output(screen);
+            devices.addTerminal(c, keys, screen);
             return;
         }
-        serial.input(console.input()).output(console.output());
+        devices.addTerminal(c, console.input(), console.output());
         console.addSink(screen);
         if (!naming.isDetached()) {
             Thread.ofPlatform().daemon().name("kagami-keys").start(() -> {
@@ -218,8 +219,7 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
-    private VirtualMachineConfig.Builder describe(
-            VirtualMachineConfig.Builder c, Optional<LinuxBoot> linux, PrintStream trace) {
+    private void describe(VirtualMachineConfig.Builder c, Optional<LinuxBoot> linux, PrintStream trace) {
         boot.addTo(c, linux);
         processors.addTo(c);
         storage.addTo(c);
@@ -233,7 +233,6 @@ final class RunCommand implements Callable<Integer> {
                     "name an image that has it, with --disk");
         }
         cloudInit.seed().ifPresent(c::cloudInit);
-        return c;
     }
 
     private static int status(Outcome outcome, PrintWriter err) {

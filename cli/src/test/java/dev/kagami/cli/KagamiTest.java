@@ -38,6 +38,7 @@ final class KagamiTest {
         assertThat(out.toString())
                 .contains(
                         "--kernel", "--initrd", "--append", "--module", "--memory", "--cpus", "--engine", "--no-reboot")
+                .contains("--network", "--forward", "--pcap", "--vsock", "--share", "--port", "--hvc", "--balloon")
                 .contains("--debug-exit", "--test-device", "--no-raw", "--stats", "--trace", "--trace-file")
                 .contains("Ctrl-A x", "Exit status");
         CommandLine run = Kagami.commandLine().getSubcommands().get("run");
@@ -65,6 +66,10 @@ final class KagamiTest {
         "--debug-exit,here,'here'",
         "--trace=hard,-m1M,hard",
         "--cpus,two,'two'",
+        "--network,wifi,'wifi'",
+        "--network,'nat,speed=9',speed=9",
+        "--share,/tmp,'/tmp'",
+        "--port,name,'name'",
         "--speed,9,--speed"
     })
     void refusesAWrongOptionAndNamesIt(String option, String value, String named) {

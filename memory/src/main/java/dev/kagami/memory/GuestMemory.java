@@ -52,6 +52,9 @@ public final class GuestMemory implements AutoCloseable {
     private static final VarHandle WATCHED = MethodHandles.arrayElementVarHandle(byte[].class);
 
     private final Arena arena;
+    /** Whether the mapping reads as zeros where it was not written. */
+    private final boolean overZeros;
+
     private final MemorySegment ram;
     private final long size;
     private final long lowSize;
@@ -60,8 +63,9 @@ public final class GuestMemory implements AutoCloseable {
 
     private final CopyOnWriteArrayList<CodeWriteListener> listeners = new CopyOnWriteArrayList<>();
 
-    private GuestMemory(Arena arena, MemorySegment ram, long size) {
+    private GuestMemory(Arena arena, MemorySegment ram, long size, boolean overZeros) {
         this.arena = arena;
+        this.overZeros = overZeros;
         this.ram = ram;
         this.size = size;
         this.lowSize = Math.min(size, LOW_LIMIT);
@@ -86,7 +90,7 @@ public final class GuestMemory implements AutoCloseable {
                 channel.write(java.nio.ByteBuffer.allocate(1), size - 1);
                 // Private: what the guest writes stays in anonymous memory and never travels to the file's disk.
                 MemorySegment ram = channel.map(FileChannel.MapMode.PRIVATE, 0, size, arena);
-                return new GuestMemory(arena, ram, size);
+                return new GuestMemory(arena, ram, size, true);
             }
         } catch (IOException e) {
             arena.close();
@@ -110,7 +114,7 @@ public final class GuestMemory implements AutoCloseable {
         checkSize(size);
         Arena arena = Arena.ofShared();
         try {
-            return new GuestMemory(arena, file.map(FileChannel.MapMode.PRIVATE, position, size, arena), size);
+            return new GuestMemory(arena, file.map(FileChannel.MapMode.PRIVATE, position, size, arena), size, false);
         } catch (Throwable e) {
             arena.close();
             throw e;
@@ -411,6 +415,24 @@ public final class GuestMemory implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /**
+     * Gives pages back to the host. Afterwards they read as zeros, and take no memory until they are written. Code that a CPU
+     * has cached of them is dropped. Where the host's system or its page size doesn't allow that, nothing happens, nor in RAM
+     * that shows the contents of a file, which would come back.
+     *
+     * @param offset offset in {@link #segment}, a multiple of {@link #PAGE_SIZE}
+     * @param length bytes, a multiple of {@link #PAGE_SIZE}
+     * @return whether they were given back
+     */
+    public boolean release(long offset, long length) {
+        if (!overZeros || !PageRelease.AVAILABLE) {
+            return false;
+        }
+        ram.asSlice(offset, length).unload();
+        written(offset, length);
+        return true;
     }
 
     @Override

@@ -56,6 +56,11 @@ public final class NamedSwitch implements AutoCloseable {
         keeper = Thread.ofPlatform().daemon().name("kagami-switch-" + name).unstarted(this::keepJoined);
     }
 
+    /** {@return whether a switch can be called that: 1 to 48 letters, digits, dots, dashes and underscores} */
+    public static boolean isName(String name) {
+        return NAME.matcher(name).matches();
+    }
+
     /**
      * {@return the switch of that name, in the user's run-time directory; close it once for every time it was opened}
      *
@@ -72,7 +77,7 @@ public final class NamedSwitch implements AutoCloseable {
      * @throws IOException if the directory or the socket can't be used
      */
     public static NamedSwitch open(Path directory, String name) throws IOException {
-        if (!NAME.matcher(name).matches()) {
+        if (!isName(name)) {
             throw new IllegalArgumentException("not a name of a switch: " + name);
         }
         RuntimeDirectory.prepare(directory);

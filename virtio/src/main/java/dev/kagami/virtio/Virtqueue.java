@@ -195,6 +195,11 @@ public final class Virtqueue {
         running = run;
     }
 
+    /** {@return whether the driver has taken the queue away, so that nobody waits for the end of what is being done} */
+    public boolean isStopped() {
+        return stopped;
+    }
+
     /** Takes no more requests, forever. */
     void stop() {
         stopped = true;

@@ -61,7 +61,7 @@ class DescriptorFuzzTest {
                 add(machine, new NetworkDevice(NetworkConfig.of(link.first(), MacAddress.random()))),
                 add(machine, new EntropyDevice(new EntropyConfig(new Random(seed)))),
                 add(machine, new ConsoleDevice(ConsoleConfig.console())),
-                add(machine, new BalloonDevice(BalloonConfig.cooperative())),
+                add(machine, new BalloonDevice(BalloonConfig.of(true))),
                 add(machine, sockets),
                 add(machine, new FileSystemDevice(FileSystemConfig.of(Files.createDirectory(share), "fuzzed", false)))
             };

@@ -64,7 +64,7 @@ class RegisterFuzzTest {
                 new NetworkDevice(NetworkConfig.of(link.first(), MacAddress.random())),
                 new EntropyDevice(new EntropyConfig(new Random(seed))),
                 new ConsoleDevice(ConsoleConfig.console()),
-                new BalloonDevice(BalloonConfig.cooperative()),
+                new BalloonDevice(BalloonConfig.of(true)),
                 new SocketDevice(new SocketConfig(42)),
                 new FileSystemDevice(FileSystemConfig.of(share, "fuzzed", false))
             };

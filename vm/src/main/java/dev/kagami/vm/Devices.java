@@ -10,30 +10,33 @@ import dev.kagami.block.OpenOptions;
 import dev.kagami.block.Overlay;
 import dev.kagami.block.iso.IsoImage;
 import dev.kagami.image.GuestAgent;
-import dev.kagami.net.EthernetLink;
-import dev.kagami.net.nat.Nat;
-import dev.kagami.net.nat.NatConfig;
-import dev.kagami.net.nat.PortForward;
 import dev.kagami.virtio.VirtioDevice;
+import dev.kagami.virtio.balloon.BalloonConfig;
+import dev.kagami.virtio.balloon.BalloonDevice;
+import dev.kagami.virtio.console.ConsoleConfig;
+import dev.kagami.virtio.console.ConsoleDevice;
 import dev.kagami.virtio.disk.DiskConfig;
 import dev.kagami.virtio.disk.DiskDevice;
 import dev.kagami.virtio.entropy.EntropyConfig;
 import dev.kagami.virtio.entropy.EntropyDevice;
-import dev.kagami.virtio.network.NetworkConfig;
-import dev.kagami.virtio.network.NetworkDevice;
+import dev.kagami.virtio.filesystem.FileSystemConfig;
+import dev.kagami.virtio.filesystem.FileSystemDevice;
 import dev.kagami.virtio.socket.SocketConfig;
 import dev.kagami.virtio.socket.SocketDevice;
 import dev.kagami.virtio.socket.UnixSocketBridge;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.channels.ByteChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -43,18 +46,24 @@ import org.jspecify.annotations.Nullable;
  * <p>Made and closed by one thread, except what says otherwise.
  */
 final class Devices implements AutoCloseable {
+    /** What a guest takes a console's size to be until it is told. */
+    private static final int TERMINAL_COLUMNS = 80;
+
+    private static final int TERMINAL_ROWS = 25;
+
     private final VirtualMachineConfig config;
     private final @Nullable SocketDevice sockets;
     private volatile AgentToken token = AgentToken.random();
     private final GuestConsole console;
     private final @Nullable AgentPorts agentPorts;
+    private final @Nullable ConsoleDevice ports;
+    private final @Nullable BalloonDevice balloon;
+    private volatile List<NetworkCard> cards = List.of();
+    private final List<PortPump> pumps = new ArrayList<>();
     private final List<VirtioDevice> devices = new ArrayList<>();
     private final List<BlockDevice> disks = new ArrayList<>();
-    private final List<Nat> nats = new CopyOnWriteArrayList<>();
     /** What the devices use of the host, to be closed in the reverse order. */
     private final List<AutoCloseable> backends = new ArrayList<>();
-    /** How many network cards there are so far. */
-    private int cards;
 
     /**
      * Makes what needs nothing of the host.
@@ -70,6 +79,9 @@ final class Devices implements AutoCloseable {
         boolean wanted = vsock != null || config.agentChannel() == AgentChannel.VSOCK;
         agentPorts = config.agentChannel() == AgentChannel.CONSOLE ? new AgentPorts() : null;
         sockets = wanted ? new SocketDevice(new SocketConfig(cid)) : null;
+        ports = config.ports().isEmpty() ? null : new ConsoleDevice(consoleConfig(config.ports()));
+        Balloon limits = config.balloon();
+        balloon = limits == null ? null : new BalloonDevice(BalloonConfig.of(limits.deflateOnDemand()));
     }
 
     /**
@@ -85,7 +97,14 @@ final class Devices implements AutoCloseable {
             if (seed != null) {
                 addSeed(seed);
             }
-            config.networks().forEach(this::addNetwork);
+            addNetworks();
+            config.shares().forEach(this::addShare);
+            if (ports != null) {
+                addPorts(ports);
+            }
+            if (balloon != null) {
+                devices.add(balloon);
+            }
             if (agentPorts != null) {
                 devices.add(agentPorts.device());
             }
@@ -147,6 +166,18 @@ final class Devices implements AutoCloseable {
         return sockets.connect(AgentTransport.PORT, patience);
     }
 
+    /** {@return the virtio console device, or null when there is none; any thread may call this, at any time} */
+    @Nullable
+    ConsoleDevice ports() {
+        return ports;
+    }
+
+    /** {@return the balloon, or null when there is none; any thread may call this, at any time} */
+    @Nullable
+    BalloonDevice balloon() {
+        return balloon;
+    }
+
     private void addDisk(Disk disk) {
         BlockDevice device = open(disk);
         backends.add(device);
@@ -163,92 +194,98 @@ final class Devices implements AutoCloseable {
         devices.add(new DiskDevice(DiskConfig.of(device, "kagami-seed")));
     }
 
-    private void addNetwork(Network network) {
-        EthernetLink link = new EthernetLink();
-        startNat(network, link);
-        devices.add(new NetworkDevice(NetworkConfig.of(link.first(), CardAddress.of(config.disks(), cards++))));
+    private void addNetworks() {
+        Networks networks = new Networks(config);
+        backends.add(networks);
+        devices.addAll(networks.devices());
+        cards = networks.cards();
     }
 
-    private void startNat(Network network, EthernetLink link) {
-        try {
-            Nat nat = Nat.start(NatConfig.defaults(), link.second());
-            backends.add(nat);
-            nats.add(nat);
-            network.forwards().forEach(forward -> forward(nat, forward));
-        } catch (IOException e) {
-            throw new KagamiException(
-                    ErrorCode.NETWORK_UNUSABLE,
-                    "cannot start the network: " + e.getMessage(),
-                    "check the host's limit of open files",
-                    e);
-        }
-    }
-
-    private static Network.Forward forward(Nat nat, Network.Forward forward) {
-        PortForward.Protocol protocol = switch (forward.protocol()) {
-            case TCP -> PortForward.Protocol.TCP;
-            case UDP -> PortForward.Protocol.UDP;
-        };
-        try {
-            return describe(nat.forward(
-                    protocol,
-                    forward.local(),
-                    new InetSocketAddress(nat.config().firstGuest(), forward.guestPort())));
-        } catch (IOException e) {
-            throw new KagamiException(
-                    ErrorCode.NETWORK_UNUSABLE,
-                    "cannot forward %s to port %d of the guest: %s"
-                            .formatted(forward.local(), forward.guestPort(), e.getMessage()),
-                    "choose a port of the host that nothing listens on",
-                    e);
-        }
-    }
-
-    private static Network.Forward describe(PortForward forward) {
-        return new Network.Forward(
-                switch (forward.protocol()) {
-                    case TCP -> Network.Protocol.TCP;
-                    case UDP -> Network.Protocol.UDP;
-                },
-                forward.local(),
-                forward.guest().getPort());
+    /** {@return the network cards, none before {@link #open}; any thread may call this and what follows, at any time} */
+    List<NetworkCard> cards() {
+        return cards;
     }
 
     /**
-     * Forwards a port to the guest on its first network. Any thread may call this and the like, at any time.
+     * Forwards a port to the guest on its first network card behind NAT.
      *
      * @return the forward, with the actual port
      */
     Network.Forward addForward(Network.Forward forward) {
-        if (nats.isEmpty()) {
-            throw new KagamiException(
-                    ErrorCode.NETWORK_UNUSABLE,
-                    "the machine has no network that a port could be forwarded into",
-                    "start it with a network: c.network(Network.nat()), or --network nat on the command line");
-        }
-        return forward(nats.getFirst(), forward);
+        return cards.stream()
+                .filter(NetworkCard::isBehindNat)
+                .findFirst()
+                .orElseThrow(() -> new KagamiException(
+                        ErrorCode.NETWORK_UNUSABLE,
+                        "the machine has no network that a port could be forwarded into",
+                        "start it with a network: c.network(Network.nat()), or --network nat on the command line"))
+                .forward(forward);
     }
 
     /** {@return the ports that are forwarded now} */
     List<Network.Forward> forwards() {
-        return nats.stream()
-                .flatMap(nat -> nat.forwards().stream())
-                .map(Devices::describe)
-                .toList();
+        return cards.stream().flatMap(card -> card.forwards().stream()).toList();
     }
 
     /** {@return whether there was such a forward, which is there no more} */
     boolean removeForward(Network.Protocol protocol, InetSocketAddress local) {
-        for (Nat nat : nats) {
-            for (PortForward forward : nat.forwards()) {
-                Network.Forward described = describe(forward);
-                if (described.protocol() == protocol && described.local().equals(local)) {
-                    forward.close();
-                    return true;
+        return cards.stream()
+                .anyMatch(card -> card.forwards().stream()
+                        .filter(forward -> forward.protocol() == protocol
+                                && forward.local().equals(local))
+                        .anyMatch(card::removeForward));
+    }
+
+    private static ConsoleConfig consoleConfig(List<Port> ports) {
+        return new ConsoleConfig(
+                ports.stream()
+                        .map(port -> new ConsoleConfig.Port(port.name(), port.console()))
+                        .toList(),
+                TERMINAL_COLUMNS,
+                TERMINAL_ROWS);
+    }
+
+    private void addPorts(ConsoleDevice device) {
+        devices.add(device);
+        for (int i = 0; i < config.ports().size(); i++) {
+            Port port = config.ports().get(i);
+            switch (port.attachment()) {
+                case Port.OnDemand() -> {
+                    // The program opens it.
+                }
+                case Port.Streams(InputStream input, OutputStream output) ->
+                    pumps.add(new PortPump(port.name(), device.open(i), input, output));
+                case Port.ToFile(Path file) -> {
+                    OutputStream output = append(file);
+                    backends.add(output);
+                    pumps.add(new PortPump(port.name(), device.open(i), null, output));
                 }
             }
         }
-        return false;
+    }
+
+    private static OutputStream append(Path file) {
+        try {
+            return Files.newOutputStream(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        } catch (IOException e) {
+            throw new KagamiException(
+                    ErrorCode.FILE_UNREADABLE,
+                    "file %s: can't be written (%s)".formatted(file, e),
+                    "name a file in a directory that you may write to",
+                    e);
+        }
+    }
+
+    private void addShare(Share share) {
+        try {
+            devices.add(new FileSystemDevice(FileSystemConfig.of(share.directory(), share.tag(), share.readOnly())));
+        } catch (UncheckedIOException e) {
+            throw new KagamiException(
+                    ErrorCode.SHARE_UNUSABLE,
+                    "%s: %s".formatted(e.getMessage(), e.getCause().getMessage()),
+                    "name a directory that you may read, on a host whose JVM can keep a guest inside of it, as on Linux",
+                    e);
+        }
     }
 
     private void addSockets(SocketDevice device, @Nullable Path bridge) {
@@ -295,17 +332,23 @@ final class Devices implements AutoCloseable {
     /** Gives everything back to the host. May be called again; the machine must have ended. */
     @Override
     public void close() {
+        if (ports != null) {
+            // Pumps end when they have carried what the guest wrote last.
+            ports.close();
+        }
+        pumps.forEach(PortPump::close);
+        pumps.clear();
         for (AutoCloseable backend : backends.reversed()) {
             closeQuietly(backend);
         }
         backends.clear();
-        nats.clear();
         if (sockets != null) {
             sockets.close();
         }
     }
 
-    private static void closeQuietly(AutoCloseable backend) {
+    /** Closes something of the host that a machine used; what goes wrong is logged. */
+    static void closeQuietly(AutoCloseable backend) {
         try {
             backend.close();
         } catch (Exception e) {

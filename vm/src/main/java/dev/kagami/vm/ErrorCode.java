@@ -10,6 +10,8 @@ public enum ErrorCode {
     KERNEL_UNUSABLE,
     /** A network could not be set up: a port to forward is taken, for example. */
     NETWORK_UNUSABLE,
+    /** A directory can't be shared with the guest. */
+    SHARE_UNUSABLE,
     /** A Unix socket can't be made. */
     SOCKET_UNUSABLE,
     /** A disk image is damaged, in use, or of a kind that can't be used. */

@@ -2,6 +2,8 @@ package dev.kagami.vm;
 
 import dev.kagami.agent.AgentException;
 import dev.kagami.memory.GuestMemory;
+import dev.kagami.virtio.balloon.BalloonDevice;
+import dev.kagami.virtio.console.ConsoleDevice;
 import dev.kagami.virtio.socket.SocketDevice;
 import dev.kagami.vm.snapshot.Sections;
 import dev.kagami.vm.snapshot.SnapshotException;
@@ -17,6 +19,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Flow;
@@ -873,6 +876,71 @@ public final class VirtualMachine implements AutoCloseable {
      */
     public boolean removeForward(Network.Protocol protocol, InetSocketAddress local) {
         return devices.removeForward(protocol, local);
+    }
+
+    /**
+     * Gets a network card.
+     *
+     * @param index its number in the description, from 0
+     * @return the card
+     * @throws IllegalStateException when the machine was never started
+     * @throws IndexOutOfBoundsException when there is no such card
+     */
+    public NetworkCard network(int index) {
+        Objects.checkIndex(index, config.networks().size());
+        List<NetworkCard> cards = devices.cards();
+        if (cards.isEmpty()) {
+            throw new IllegalStateException("network needs a machine that was started; this one is " + state());
+        }
+        return cards.get(index);
+    }
+
+    /**
+     * Opens the host's side of a port of the virtio console device. Until then, and after the channel is closed, what the
+     * guest writes is dropped; while it is open, a program that doesn't read holds the guest's writer back.
+     *
+     * @param name the port's name
+     * @return the channel: reading waits for output of the guest, writing for room; closing it ends both
+     * @throws IllegalArgumentException when the machine has no such port, or it isn't one that is opened on demand
+     * @throws IllegalStateException when it is open already
+     */
+    public ByteChannel openPort(String name) {
+        for (int i = 0; i < config.ports().size(); i++) {
+            Port port = config.ports().get(i);
+            if (port.name().equals(name) && port.attachment() instanceof Port.OnDemand) {
+                return Objects.requireNonNull(devices.ports()).open(i);
+            }
+        }
+        throw new IllegalArgumentException(
+                "the machine has no port '%s' to open; describe one: c.port(Port.named(...))".formatted(name));
+    }
+
+    /**
+     * Tells the guest a new size of the terminal on its virtio consoles; nothing happens when there are none.
+     *
+     * @param columns width in characters, 0 to 65535
+     * @param rows height in characters, 0 to 65535
+     */
+    public void resizeConsoles(int columns, int rows) {
+        ConsoleDevice device = devices.ports();
+        if (device != null) {
+            device.resize(columns, rows);
+        }
+    }
+
+    /**
+     * Gets the machine's memory balloon.
+     *
+     * @return it, at any time
+     * @throws IllegalStateException when the machine has none
+     */
+    public MemoryBalloon balloon() {
+        BalloonDevice device = devices.balloon();
+        if (device == null) {
+            throw new IllegalStateException(
+                    "the machine has no memory balloon; describe one: c.balloon(Balloon.yielding())");
+        }
+        return new MemoryBalloon(device, config.memory());
     }
 
     /** {@return the counters so far; those of a running machine may lag by a few blocks of code} */

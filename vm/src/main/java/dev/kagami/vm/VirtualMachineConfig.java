@@ -1,10 +1,5 @@
 package dev.kagami.vm;
 
-import dev.kagami.cpu.Availability.Unavailable;
-import dev.kagami.cpu.Engine;
-import dev.kagami.memory.GuestMemory;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,8 +20,12 @@ import org.jspecify.annotations.Nullable;
  * @param disks the disks, in the order in which the guest finds them
  * @param cloudInit what cloud-init in the guest is told, on a CD behind the disks; null for no seed
  * @param networks the network cards
+ * @param capture the file, in the format pcapng, that records what goes through the network cards; null for none
  * @param vsock sockets between host and guest, or null for none
  * @param agent how the host talks to the agent in the guest; see {@link #agentChannel}
+ * @param ports the ports of the virtio console device; without any there is no such device
+ * @param shares directories of the host that the guest can mount
+ * @param balloon what takes memory from the running guest, or null for none
  * @param serial what COM1 is connected to
  * @param debugExitPort the port whose writes end the machine with {@link Outcome.DebugExit}; empty for none
  * @param testDevice whether the machine has the small device of bare-metal test kernels: latches at ports 0xE0 and
@@ -45,24 +44,23 @@ public record VirtualMachineConfig(
         List<Disk> disks,
         @Nullable CloudInit cloudInit,
         List<Network> networks,
+        @Nullable Path capture,
         @Nullable Vsock vsock,
         AgentChannel agent,
+        List<Port> ports,
+        List<Share> shares,
+        @Nullable Balloon balloon,
         SerialConsole serial,
         OptionalInt debugExitPort,
         boolean testDevice,
         ResetPolicy onReset,
         Trace trace) {
-    private static final int MAX_CPUS = 255;
-
-    /** One PCI slot each, beside the host bridge and the other devices. */
-    private static final int MAX_DEVICES = 24;
-
-    private static final int MAX_DEBUG_EXIT_PORT = 0xFFFC;
-
     /** Copies the lists. */
     public VirtualMachineConfig {
         disks = List.copyOf(disks);
         networks = List.copyOf(networks);
+        ports = List.copyOf(ports);
+        shares = List.copyOf(shares);
     }
 
     /**
@@ -92,130 +90,7 @@ public record VirtualMachineConfig(
     }
 
     List<Problem> validate(Engines engines) {
-        List<Problem> problems = new ArrayList<>();
-        if (linux == null) {
-            if (disks.isEmpty()) {
-                problems.add(
-                        new Problem(
-                                ErrorCode.INVALID_CONFIGURATION,
-                                "linux",
-                                "nothing to boot was given",
-                                "name a kernel or a disk: c.linux(l -> l.kernel(...)), or --kernel or --disk on the command line"));
-            }
-        } else {
-            checkFile(problems, "linux.kernel", "kernel", linux.kernel());
-            if (linux.initrd() != null) {
-                checkFile(problems, "linux.initrd", "initrd", linux.initrd());
-            }
-            for (LinuxBoot.Module module : linux.modules()) {
-                checkFile(problems, "linux.modules", "module", module.file());
-            }
-        }
-        if (cpus < 1 || cpus > MAX_CPUS) {
-            problems.add(new Problem(
-                    ErrorCode.INVALID_CONFIGURATION,
-                    "cpus",
-                    "%d CPUs can't be".formatted(cpus),
-                    "give 1 to %d CPUs".formatted(MAX_CPUS)));
-        }
-        long bytes = memory.bytes();
-        if (bytes < GuestMemory.MIN_SIZE || bytes > GuestMemory.MAX_SIZE || bytes % GuestMemory.PAGE_SIZE != 0) {
-            problems.add(new Problem(
-                    ErrorCode.INVALID_CONFIGURATION,
-                    "memory",
-                    "%s of memory can't be".formatted(memory),
-                    "give a multiple of 4K from 2M to 1T, for example 512M"));
-        }
-        if (!engines.has(engine)) {
-            problems.add(new Problem(
-                    ErrorCode.ENGINE_UNKNOWN,
-                    "engine",
-                    "no engine is called '%s'".formatted(engine),
-                    "choose one of: %s, %s".formatted(Engines.AUTO, engines.names())));
-        }
-        engines.available(engine).ifPresent(chosen -> checkModel(problems, chosen));
-        for (int i = 0; i < disks.size(); i++) {
-            checkFile(
-                    problems,
-                    "disks[%d].image".formatted(i),
-                    "disk image",
-                    disks.get(i).image());
-        }
-        if (disks.size() + networks.size() > MAX_DEVICES) {
-            problems.add(new Problem(
-                    ErrorCode.INVALID_CONFIGURATION,
-                    "disks",
-                    "%d disks and %d network cards are too many".formatted(disks.size(), networks.size()),
-                    "give at most %d of both together".formatted(MAX_DEVICES)));
-        }
-        if (vsock != null) {
-            checkVsock(problems, vsock);
-        }
-        if (debugExitPort.isPresent()
-                && (debugExitPort.getAsInt() < 0 || debugExitPort.getAsInt() > MAX_DEBUG_EXIT_PORT)) {
-            problems.add(new Problem(
-                    ErrorCode.INVALID_CONFIGURATION,
-                    "debugExitPort",
-                    "there can be no debug-exit port at %#x".formatted(debugExitPort.getAsInt()),
-                    "give a port from 0 to 0xfffc; 0xf4 is usual"));
-        }
-        return List.copyOf(problems);
-    }
-
-    private void checkModel(List<Problem> problems, Engine chosen) {
-        if (chosen.supports(cpuModel.of(chosen)) instanceof Unavailable(String why)) {
-            problems.add(new Problem(
-                    ErrorCode.INVALID_CONFIGURATION,
-                    "cpuModel",
-                    "the engine '%s' can't give a guest the CPU model '%s' here: %s"
-                            .formatted(chosen.name(), cpuModel.label(), why),
-                    "choose '%s', or one of: %s".formatted(CpuModel.AUTO.label(), CpuModel.supportedBy(chosen))));
-        }
-    }
-
-    private static void checkVsock(List<Problem> problems, Vsock vsock) {
-        if (vsock.guestCid() < Vsock.FIRST_CID || vsock.guestCid() > Vsock.LAST_CID) {
-            problems.add(new Problem(
-                    ErrorCode.INVALID_CONFIGURATION,
-                    "vsock.guestCid",
-                    "a guest can't have the context id %d".formatted(vsock.guestCid()),
-                    "give a number from %d to %d".formatted(Vsock.FIRST_CID, Vsock.LAST_CID)));
-        }
-        if (vsock.bridge() != null) {
-            checkNewSocket(problems, "vsock.bridge", vsock.bridge());
-        }
-    }
-
-    /** Checks the path of a Unix socket that is to be made. */
-    private static void checkNewSocket(List<Problem> problems, String path, Path socket) {
-        if (Files.exists(socket, LinkOption.NOFOLLOW_LINKS)) {
-            problems.add(new Problem(
-                    ErrorCode.SOCKET_UNUSABLE,
-                    path,
-                    "socket %s: there is a file of that name".formatted(socket),
-                    "remove it if no machine uses it any more, or choose another name"));
-        } else if (!Files.isDirectory(socket.toAbsolutePath().getParent())) {
-            problems.add(new Problem(
-                    ErrorCode.SOCKET_UNUSABLE,
-                    path,
-                    "socket %s: no such directory".formatted(socket),
-                    "make the directory first"));
-        }
-    }
-
-    private static void checkFile(List<Problem> problems, String path, String what, Path file) {
-        String message;
-        if (!Files.exists(file)) {
-            message = "%s %s: no such file";
-        } else if (!Files.isRegularFile(file)) {
-            message = "%s %s: not a regular file";
-        } else if (!Files.isReadable(file)) {
-            message = "%s %s: permission denied";
-        } else {
-            return;
-        }
-        problems.add(new Problem(
-                ErrorCode.FILE_UNREADABLE, path, message.formatted(what, file), "check the path and its permissions"));
+        return Validation.of(this, engines);
     }
 
     /** Collects the parts of a description. */
@@ -229,8 +104,12 @@ public record VirtualMachineConfig(
         private final List<Disk> disks = new ArrayList<>();
         private @Nullable CloudInit cloudInit;
         private final List<Network> networks = new ArrayList<>();
+        private @Nullable Path capture;
         private @Nullable Vsock vsock;
         private AgentChannel agent = AgentChannel.VSOCK;
+        private final List<Port> ports = new ArrayList<>();
+        private final List<Share> shares = new ArrayList<>();
+        private @Nullable Balloon balloon;
         private SerialConsole serial = new SerialConsole.Builder().build();
         private OptionalInt debugExitPort = OptionalInt.empty();
         private boolean testDevice;
@@ -374,6 +253,17 @@ public record VirtualMachineConfig(
         }
 
         /**
+         * Records what goes through the network cards; by default nothing is recorded.
+         *
+         * @param file the file, made or overwritten, in the format pcapng, which Wireshark and tshark read
+         * @return this
+         */
+        public Builder capture(Path file) {
+            capture = file;
+            return this;
+        }
+
+        /**
          * Adds sockets between host and guest; by default there are none.
          *
          * @param description fills the builder
@@ -394,6 +284,39 @@ public record VirtualMachineConfig(
          */
         public Builder agent(AgentChannel channel) {
             agent = channel;
+            return this;
+        }
+
+        /**
+         * Adds a port to the virtio console device; by default there is none, and no such device.
+         *
+         * @param port the port
+         * @return this
+         */
+        public Builder port(Port port) {
+            ports.add(port);
+            return this;
+        }
+
+        /**
+         * Shares a directory of the host; by default none is shared.
+         *
+         * @param share the directory
+         * @return this
+         */
+        public Builder share(Share share) {
+            shares.add(share);
+            return this;
+        }
+
+        /**
+         * Adds a memory balloon; by default there is none.
+         *
+         * @param balloon the balloon
+         * @return this
+         */
+        public Builder balloon(Balloon balloon) {
+            this.balloon = balloon;
             return this;
         }
 
@@ -465,8 +388,12 @@ public record VirtualMachineConfig(
                     disks,
                     cloudInit,
                     networks,
+                    capture,
                     vsock,
                     agent,
+                    ports,
+                    shares,
+                    balloon,
                     serial,
                     debugExitPort,
                     testDevice,

@@ -98,4 +98,60 @@ final class VirtualMachineConfigTest {
                 .singleElement()
                 .satisfies(problem -> assertThat(problem.message()).contains("no such directory"));
     }
+
+    @Test
+    void refusesPortsWithoutANameOfTheirOwn() throws IOException {
+        assertThat(problemsOf(c -> c.port(Port.console("hvc0"))
+                        .port(Port.named("log"))
+                        .port(Port.named("log"))
+                        .port(Port.named("a/b"))
+                        .port(Port.named(""))
+                        .port(Port.named("file").toFile(directory.resolve("none/file")))))
+                .extracting(Problem::path)
+                .containsExactly("ports[2].name", "ports[3].name", "ports[4].name", "ports[5].attachment");
+    }
+
+    @Test
+    void refusesSharesOfWhatIsNoDirectoryOrWithTheTagOfAnother() throws IOException {
+        assertThat(problemsOf(c -> c.share(Share.readOnly(directory, "src"))
+                        .share(Share.readWrite(directory.resolve("none"), "src"))
+                        .share(Share.readWrite(directory.resolve("kernel"), "t".repeat(37)))))
+                .extracting(Problem::path, Problem::code)
+                .containsExactly(
+                        tuple("shares[1].directory", ErrorCode.SHARE_UNUSABLE),
+                        tuple("shares[1].tag", ErrorCode.INVALID_CONFIGURATION),
+                        tuple("shares[2].directory", ErrorCode.SHARE_UNUSABLE),
+                        tuple("shares[2].tag", ErrorCode.INVALID_CONFIGURATION));
+    }
+
+    @Test
+    void refusesMoreDevicesThanThereAreSlots() throws IOException {
+        assertThat(problemsOf(c -> {
+                    for (int i = 0; i < 29; i++) {
+                        c.share(Share.readOnly(directory, "t" + i));
+                    }
+                }))
+                .singleElement()
+                .satisfies(problem -> assertThat(problem.message()).contains("29 devices"));
+    }
+
+    @Test
+    void refusesNetworkCardsThatCannotBe() throws IOException {
+        assertThat(problemsOf(c -> c.network(Network.nat().withMac("52:54:00:00:00:01"))
+                        .network(Network.nat().withMac("52-54-00-00-00-01"))
+                        .network(Network.nat().withMac("53:54:00:00:00:01"))
+                        .network(Network.onSwitch("../name").withMac("fast"))
+                        .network(Network.onSwitch("lan").forward(2222, 22))
+                        .network(Network.nat().forward(2222, 0))
+                        .capture(directory.resolve("none/file"))))
+                .extracting(Problem::path)
+                .containsExactly(
+                        "networks[1].mac",
+                        "networks[2].mac",
+                        "networks[3].mac",
+                        "networks[3].link.name",
+                        "networks[4].forwards",
+                        "networks[5].forwards",
+                        "capture");
+    }
 }

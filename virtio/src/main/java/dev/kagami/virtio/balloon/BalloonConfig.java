@@ -1,5 +1,7 @@
 package dev.kagami.virtio.balloon;
 
+import dev.kagami.memory.GuestMemory;
+
 /**
  * What a {@link BalloonDevice} is made of.
  *
@@ -7,8 +9,13 @@ package dev.kagami.virtio.balloon;
  * @param reclaimer gives pages back to the host
  */
 public record BalloonConfig(boolean deflateOnDemand, PageReclaimer reclaimer) {
-    /** {@return a balloon that the guest may not deflate, and that gives nothing back to the host} */
-    public static BalloonConfig cooperative() {
-        return new BalloonConfig(false, PageReclaimer.NONE);
+    /**
+     * Makes the configuration of a balloon that gives what it gets back to the host.
+     *
+     * @param deflateOnDemand whether a guest that runs out of memory may take pages back by itself
+     * @return the configuration
+     */
+    public static BalloonConfig of(boolean deflateOnDemand) {
+        return new BalloonConfig(deflateOnDemand, GuestMemory::release);
     }
 }

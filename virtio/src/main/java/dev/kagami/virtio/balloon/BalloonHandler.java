@@ -78,9 +78,9 @@ final class BalloonHandler {
             queue.disableNotifications();
             while (queue.pop(chain)) {
                 if (number == INFLATE) {
-                    takePages();
+                    takePages(queue);
                 } else if (number == reportingQueue) {
-                    takeFreeRanges();
+                    takeFreeRanges(queue);
                 }
                 // Pages given back by a deflation need nothing: the host hands them out when they are touched.
                 queue.push(chain, 0);
@@ -89,10 +89,10 @@ final class BalloonHandler {
         queue.interrupt();
     }
 
-    private void takePages() {
+    private void takePages(Virtqueue queue) {
         runStart = 0;
         runEnd = 0;
-        while (chain.readable() >= PAGE_NUMBER_SIZE) {
+        while (chain.readable() >= PAGE_NUMBER_SIZE && !queue.isStopped()) {
             long address = (chain.readInt() & 0xFFFF_FFFFL) << GuestMemory.PAGE_SHIFT;
             // What isn't RAM can't be given up; such pages are ignored.
             if (memory.isRam(address, GuestMemory.PAGE_SIZE)) {
@@ -115,8 +115,8 @@ final class BalloonHandler {
     }
 
     /** The writable buffers are the free memory itself (virtio 1.2, 5.5.6.7). */
-    private void takeFreeRanges() {
-        while (chain.writablePiece() > 0) {
+    private void takeFreeRanges(Virtqueue queue) {
+        while (chain.writablePiece() > 0 && !queue.isStopped()) {
             long length = chain.writablePiece();
             long start = chain.writableOffset();
             long first = start + GuestMemory.PAGE_SIZE - 1 & -GuestMemory.PAGE_SIZE;
@@ -127,7 +127,6 @@ final class BalloonHandler {
 
     private void reclaim(long start, long end) {
         if (start < end && device.settings().reclaimer().reclaim(memory, start, end - start)) {
-            memory.written(start, end - start);
             device.addReclaimed(end - start);
         }
     }

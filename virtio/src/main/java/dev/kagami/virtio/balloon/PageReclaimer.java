@@ -2,12 +2,9 @@ package dev.kagami.virtio.balloon;
 
 import dev.kagami.memory.GuestMemory;
 
-/** Gives host memory behind guest pages back to the host. Implementations need native access; see the package's page. */
+/** Gives host memory behind guest pages back to the host: {@link GuestMemory#release}, outside of tests. */
 @FunctionalInterface
 public interface PageReclaimer {
-    /** Leaves everything as it is. */
-    PageReclaimer NONE = (memory, offset, length) -> false;
-
     /**
      * Drops pages. If it does, they read as zeros afterwards, until they are written. Called on the device's thread, while
      * the guest runs, for pages that the guest has said it doesn't use; it may use them all the same.

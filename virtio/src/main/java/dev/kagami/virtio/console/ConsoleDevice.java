@@ -77,6 +77,14 @@ public final class ConsoleDevice implements VirtioDevice {
         return ports.get(port).open(true);
     }
 
+    /** Says that the guest will neither write nor read any more. What it wrote can still be read. */
+    public void close() {
+        for (ConsolePort port : ports) {
+            port.fromGuest().end();
+            port.toGuest().abandon();
+        }
+    }
+
     /**
      * Tells the guest a new size of the terminal on its consoles.
      *

@@ -25,7 +25,10 @@ class BalloonDeviceTest extends VirtioContractTest {
         assertThat(offset % 4096).isZero();
         assertThat(length).isPositive().matches(bytes -> bytes % 4096 == 0);
         assertThat(offset + length).isLessThanOrEqualTo(memory.size());
-        dropped.add("%x+%x".formatted(offset, length));
+        if (dropped.size() < 100) {
+            // Fuzzing would make millions of them.
+            dropped.add("%x+%x".formatted(offset, length));
+        }
         return true;
     }
 
