@@ -473,6 +473,11 @@ final class Assembler {
         emit(count);
     }
 
+    /** not reg. */
+    void not(int reg) {
+        registers(0xF7, 2, reg, true);
+    }
+
     /** neg reg32; changes flags. */
     void negate32(int reg) {
         registers(0xF7, 3, reg, false);

@@ -205,9 +205,23 @@ final class BlockCode {
             exit.host = origin + at;
             stub(exit, at);
         } else {
-            asm.constant(Registers.ADDRESS, target);
-            indirect(Exit.UNCHECKED);
+            far(target);
         }
+    }
+
+    /** Goes on at a constant address in another page, which may be mapped to other RAM tomorrow. */
+    private void far(long target) {
+        int offset = JumpCache.offset(target);
+        asm.loadState(Registers.VALUE, StateBlock.JUMPS);
+        asm.load(Registers.POINTER, Registers.VALUE, offset);
+        asm.constant(Registers.ADDRESS, target);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
+        int hit = asm.jumpIfRcxZero();
+        Exit exit = new Exit(Exit.Kind.INDIRECT, target, 0, 0);
+        exit.constant = true;
+        exit(exit);
+        asm.landShort(hit);
+        asm.jumpMemory(Registers.VALUE, offset + 8);
     }
 
     /**
@@ -216,8 +230,9 @@ final class BlockCode {
      * @param release see {@link Exit#release}
      */
     void indirect(int release) {
-        asm.storeState(Registers.ADDRESS, StateBlock.TARGET);
-        asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.JUMP_INDEX_MASK);
+        asm.rotateRight(Registers.POINTER, Registers.ADDRESS, JumpCache.ROTATION);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
+        asm.extractByState(Registers.POINTER, Registers.POINTER, StateBlock.JUMP_INDEX_MASK);
         asm.loadState(Registers.VALUE, StateBlock.JUMPS);
         asm.lea(Registers.POINTER, Registers.POINTER, Registers.POINTER, 0, 0);
         asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
@@ -251,10 +266,16 @@ final class BlockCode {
         }
         for (Stub stub : stubs) {
             asm.land(stub.jumpAt);
+            Exit exit = exits.get(stub.exit);
+            boolean target = exit.kind == Exit.Kind.INDIRECT && !exit.constant;
+            if (target) {
+                // What was added is taken away again: not and 1 more is minus, and changes no flag.
+                asm.not(Registers.POINTER);
+                asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 1);
+            }
             asm.copy(stub.from, stub.to);
             asm.pushConstant(stub.exit);
-            asm.jumpTo(origin, stub.from < stub.to ? leaveMiss : leave);
-            Exit exit = exits.get(stub.exit);
+            asm.jumpTo(origin, target || stub.from < stub.to ? leaveMiss : leave);
             switch (exit.kind) {
                 case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - exit.ordinal;
                 case EVENT, DIRECT, INDIRECT -> exit.uncounted = 0;

@@ -10,7 +10,7 @@ final class Exit {
         EVENT,
         /** A direct branch whose target was not known; may be linked. */
         DIRECT,
-        /** A branch whose target is in {@link StateBlock#TARGET}. */
+        /** A branch whose target is in {@link StateBlock#ADDRESS}, unless it is {@link Exit#constant}. */
         INDIRECT,
         /** An instruction that needs the guest's vector registers in the host's. */
         VECTOR,
@@ -70,6 +70,9 @@ final class Exit {
      * taken back and the interpreter raises the exception at the branch.
      */
     int release = UNCHECKED;
+
+    /** The target of the branch is {@link #guest}. */
+    boolean constant;
 
     /** Bytes accessed. */
     final int size;

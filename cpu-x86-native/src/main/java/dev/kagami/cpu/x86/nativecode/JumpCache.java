@@ -10,10 +10,17 @@ import java.lang.foreign.ValueLayout;
  * block. There is one table a view, so that none finds another's blocks.
  */
 final class JumpCache {
-    private static final int ENTRIES = 4096;
-    private static final long VIEW_BYTES = 16L * ENTRIES;
+    private static final int ENTRIES = 8192;
+    private static final int ENTRY_BYTES = 16;
+    private static final long VIEW_BYTES = (long) ENTRY_BYTES * ENTRIES;
 
-    /** Bits of an address that select an entry; instructions are rarely two bytes apart. */
+    /** An address whose entry is not that of address 0. */
+    private static final long OTHER = 2;
+
+    /** How far an address is rotated to be added to itself: functions lie at all distances from each other. */
+    static final int ROTATION = 13;
+
+    /** Bits of that sum that select an entry; instructions are rarely two bytes apart. */
     static final long INDEX_MASK = (long) (ENTRIES - 1) << 1;
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
@@ -44,19 +51,28 @@ final class JumpCache {
         int i = index(guest);
         used[view].add(i, global);
         globals[view][i] = global;
-        long at = view * VIEW_BYTES + 16L * i;
+        long at = at(view, i);
         memory.set(LONG, at, -guest);
         memory.set(LONG, at + 8, host);
     }
 
+    private static long at(int view, int index) {
+        return view * VIEW_BYTES + (long) ENTRY_BYTES * index;
+    }
+
     private static int index(long guest) {
-        return (int) (guest >>> 1) & ENTRIES - 1;
+        return (int) (guest + Long.rotateRight(guest, ROTATION) >>> 1) & ENTRIES - 1;
+    }
+
+    /** {@return the offset of the entry of an address in a view's table} */
+    static int offset(long guest) {
+        return index(guest) * ENTRY_BYTES;
     }
 
     /** Forgets the block at one address. */
     void forget(long guest) {
         for (int view = 0; view < used.length; view++) {
-            if (memory.get(LONG, view * VIEW_BYTES + 16L * index(guest)) == -guest) {
+            if (memory.get(LONG, at(view, index(guest))) == -guest) {
                 empty(view, index(guest));
             }
         }
@@ -64,7 +80,7 @@ final class JumpCache {
 
     /** Makes an entry hold an address that never leads to it. */
     private void empty(int view, int i) {
-        memory.set(LONG, view * VIEW_BYTES + 16L * i, -((long) (i ^ ENTRIES / 2) << 1));
+        memory.set(LONG, at(view, i), i == index(0) ? -OTHER : 0);
     }
 
     /** Forgets all, or all but what is in global pages. */
@@ -86,7 +102,7 @@ final class JumpCache {
         for (int view = 0; view < used.length; view++) {
             for (int j = 0; j < used[view].count(); j++) {
                 int i = used[view].get(j);
-                long guest = -memory.get(LONG, view * VIEW_BYTES + 16L * i);
+                long guest = -memory.get(LONG, at(view, i));
                 if ((guest ^ address) >>> shift == 0) {
                     empty(view, i);
                 }

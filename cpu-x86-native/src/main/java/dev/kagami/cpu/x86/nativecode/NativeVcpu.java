@@ -226,11 +226,11 @@ final class NativeVcpu extends TranslatingVcpu {
         countInstructions(state.get(LONG, StateBlock.RETIRED) - exit.uncounted);
         state.set(LONG, StateBlock.RETIRED, 0);
         boolean indirect = exit.kind == Exit.Kind.INDIRECT;
-        if (indirect && exit.release != Exit.UNCHECKED && !canonical(state.get(LONG, StateBlock.TARGET))) {
+        if (indirect && exit.release != Exit.UNCHECKED && !canonical(state.get(LONG, StateBlock.ADDRESS))) {
             takeBack(exit);
             return LEFT;
         }
-        long guest = indirect ? state.get(LONG, StateBlock.TARGET) : exit.guest;
+        long guest = indirect && !exit.constant ? state.get(LONG, StateBlock.ADDRESS) : exit.guest;
         copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
         copySystemIn();
         setInstructionPointer(guest);

@@ -4,6 +4,9 @@ import dev.kagami.cpu.x86.decode.Instruction;
 
 /** Emits instructions of the general registers that run as they are, with registers renamed; see {@link Plain}. */
 final class PlainCode {
+    /** Host register of the guest's rcx, of which ch is a part that has no name there. */
+    private static final int CH_OWNER = Registers.HOST[Registers.GUEST_RCX];
+
     private final BlockCode block;
     private final Assembler asm;
     private final Instruction in;
@@ -39,9 +42,7 @@ final class PlainCode {
         }
         boolean highRegister = (properties & Plain.REGISTER_BYTE) != 0 && !in.rex && in.reg >= 4;
         boolean highOperand = (properties & Plain.OPERAND_BYTE) != 0 && !inMemory && !in.rex && in.rm >= 4;
-        if (highRegister && in.reg == Registers.HIGH_RCX || highOperand && in.rm == Registers.HIGH_RCX) {
-            return false;
-        }
+        boolean usesCh = highRegister && in.reg == Registers.HIGH_RCX || highOperand && in.rm == Registers.HIGH_RCX;
         int register = in.reg;
         boolean registerInState = false;
         if ((properties & Plain.REGISTER) != 0) {
@@ -75,14 +76,29 @@ final class PlainCode {
         }
         boolean high = highRegister || highOperand;
         boolean bytes = (properties & (Plain.REGISTER_BYTE | Plain.OPERAND_BYTE)) != 0;
-        int rex = (in.w ? 8 : 0) | (register & 8) >> 1 | (operand & 8) >> 3;
-        if (high
-                && (rex != 0
-                        || needsRex(register, highRegister, properties & Plain.REGISTER_BYTE)
-                        || !inMemory && needsRex(operand, highOperand, properties & Plain.OPERAND_BYTE))) {
-            // ah to bh can't be named together with a register that needs REX.
-            return false;
+        // ah to bh can't be named together with a register that needs REX: rcx stands in for that, and for the guest's.
+        int replaced = usesCh ? CH_OWNER : Assembler.NONE;
+        if (high) {
+            boolean registerRex = (properties & Plain.REGISTER) != 0
+                    && needsRex(register, highRegister, properties & Plain.REGISTER_BYTE);
+            boolean operandRex = !inMemory && needsRex(operand, highOperand, properties & Plain.OPERAND_BYTE);
+            if (registerRex || operandRex) {
+                int other = registerRex ? register : operand;
+                if (usesCh && other != CH_OWNER) {
+                    return false;
+                }
+                replaced = other;
+                register = registerRex ? Assembler.RCX : register;
+                operand = operandRex ? Assembler.RCX : operand;
+            }
+            if (in.w) {
+                return false;
+            }
         }
+        if (replaced != Assembler.NONE) {
+            asm.move(Assembler.RCX, replaced);
+        }
+        int rex = (in.w ? 8 : 0) | (register & 8) >> 1 | (operand & 8) >> 3;
         block.prefixes();
         if (rex != 0 || bytes && !high) {
             asm.emit(0x40 | rex);
@@ -94,6 +110,9 @@ final class PlainCode {
             asm.emit(0xC0 | (register & 7) << 3 | operand & 7);
         }
         block.immediateBytes();
+        if (replaced != Assembler.NONE) {
+            asm.move(replaced, Assembler.RCX);
+        }
         if (registerInState) {
             asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * in.reg);
         }
@@ -103,9 +122,9 @@ final class PlainCode {
         return true;
     }
 
-    /** {@return whether a byte register other than al to bl is meant, which needs REX} */
+    /** {@return whether a register that is not ah to bh needs REX: r8 and up do, as bytes all but al to bl} */
     private static boolean needsRex(int register, boolean high, int byteProperty) {
-        return byteProperty != 0 && !high && register >= 4;
+        return !high && (register >= 8 || byteProperty != 0 && register >= 4);
     }
 
     /** {@return the host number of a register operand, as encoded; {@link Assembler#NONE} when it is in the state block} */
@@ -121,8 +140,9 @@ final class PlainCode {
         int guest = in.opcode & 7 | in.rexB();
         boolean high = bytes && !in.rex && guest >= 4;
         int host = high ? guest : Registers.HOST[guest];
-        if (high && guest == Registers.HIGH_RCX) {
-            return false;
+        boolean usesCh = high && guest == Registers.HIGH_RCX;
+        if (usesCh) {
+            asm.move(Assembler.RCX, CH_OWNER);
         }
         boolean inState = host == Assembler.NONE;
         if (inState) {
@@ -139,6 +159,9 @@ final class PlainCode {
         }
         asm.emit(in.opcode & ~7 | host & 7);
         block.immediateBytes();
+        if (usesCh) {
+            asm.move(CH_OWNER, Assembler.RCX);
+        }
         if (inState) {
             asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * guest);
         }

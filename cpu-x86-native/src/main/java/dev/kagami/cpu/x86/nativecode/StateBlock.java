@@ -8,7 +8,7 @@ final class StateBlock {
     /** The guest's arithmetic flags; current only outside of translated code. */
     static final int FLAGS = 0x80;
 
-    /** Target of a branch that translated code could not follow. */
+    /** Target of a call while its return address is pushed. */
     static final int TARGET = 0x88;
 
     /** Not 0 when translated code must be left; written by any thread. */
@@ -20,7 +20,7 @@ final class StateBlock {
     /** Number of the {@link Exit} by which translated code was left; a quadword. */
     static final int EXIT = 0xA0;
 
-    /** Guest address of a memory access that missed the TLB. */
+    /** Guest address of a memory access that missed the TLB, or of a branch that missed the jump cache. */
     static final int ADDRESS = 0xA8;
 
     /** Address of the current view's TLB. */
