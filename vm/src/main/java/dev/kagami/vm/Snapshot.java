@@ -1,6 +1,7 @@
 package dev.kagami.vm;
 
 import dev.kagami.agent.AgentToken;
+import dev.kagami.cpu.Engine;
 import dev.kagami.memory.GuestMemory;
 import dev.kagami.vm.snapshot.MachineDescription;
 import dev.kagami.vm.snapshot.Sections;
@@ -111,14 +112,15 @@ public final class Snapshot implements AutoCloseable {
 
     // ---------------------------------------------------------------- for machines
 
-    static void describe(Sections sections, VirtualMachineConfig config, Devices devices) {
-        sections.put(MACHINE, description(config, devices));
+    static void describe(Sections sections, VirtualMachineConfig config, Engine engine, Devices devices) {
+        sections.put(MACHINE, description(config, engine, devices));
         sections.put(AGENT, devices.agentToken());
     }
 
-    private static MachineDescription description(VirtualMachineConfig config, Devices devices) {
+    private static MachineDescription description(VirtualMachineConfig config, Engine engine, Devices devices) {
         return new MachineDescription(
                 config.cpus(),
+                config.cpuModel().of(engine).label(),
                 config.memory().bytes(),
                 String.join(
                         ",",
@@ -130,12 +132,13 @@ public final class Snapshot implements AutoCloseable {
     }
 
     /** Compares the hardware of a machine with that of the saved one, whose agent it takes over. */
-    void check(VirtualMachineConfig wanted, Devices devices) {
+    void check(VirtualMachineConfig wanted, Engine engine, Devices devices) {
         try {
             MachineDescription saved = file.sections().get(MACHINE, MachineDescription.class);
-            MachineDescription now = description(wanted, devices);
+            MachineDescription now = description(wanted, engine, devices);
             List<String> differences = new ArrayList<>();
             compare(differences, "CPUs", saved.cpus(), now.cpus());
+            compare(differences, "CPU model", saved.cpuModel(), now.cpuModel());
             compare(differences, "bytes of memory", saved.memory(), now.memory());
             compare(differences, "devices", saved.devices(), now.devices());
             compare(differences, "debug-exit port", saved.debugExitPort(), now.debugExitPort());

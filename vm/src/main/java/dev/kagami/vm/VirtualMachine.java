@@ -217,7 +217,7 @@ public final class VirtualMachine implements AutoCloseable {
             try {
                 devices.open();
                 MachineEvents.SnapshotTaken event = recorder.begin("restore");
-                snapshot.check(config, devices);
+                snapshot.check(config, engine.engine(), devices);
                 first = Machine.restore(config, engine.engine(), devices, snapshot);
                 MachineEvents.finish(event);
             } catch (Throwable e) {
@@ -460,7 +460,7 @@ public final class VirtualMachine implements AutoCloseable {
         try {
             Machine still = current(operation, EnumSet.of(State.PAUSED));
             Sections sections = still.state();
-            Snapshot.describe(sections, config, devices);
+            Snapshot.describe(sections, config, engine.engine(), devices);
             return work.apply(sections, still.memory());
         } finally {
             memoryUse.unlock();

@@ -4,9 +4,11 @@ package dev.kagami.vm.snapshot;
  * The hardware of a saved machine, to be compared with what it is restored on.
  *
  * @param cpus number of CPUs
+ * @param cpuModel name of the CPU model
  * @param memory bytes of RAM
  * @param devices kinds of the PCI devices in their order, with commas between
  * @param debugExitPort the debug-exit port, or -1
  * @param testDevice whether it has the test device
  */
-public record MachineDescription(int cpus, long memory, String devices, int debugExitPort, boolean testDevice) {}
+public record MachineDescription(
+        int cpus, String cpuModel, long memory, String devices, int debugExitPort, boolean testDevice) {}

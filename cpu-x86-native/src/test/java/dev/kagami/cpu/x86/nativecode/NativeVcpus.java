@@ -55,8 +55,8 @@ public final class NativeVcpus {
         }
     }
 
-    /** {@return whether a VEX-encoded instruction would run on the host as it is} */
+    /** {@return whether a VEX-encoded instruction would run as it is on a host that has AVX} */
     public static boolean runsOnHost(Instruction in) {
-        return VexGeneral.classify(in) != VexGeneral.NO || HostFeatures.AVX && VexForm.classify(in) != VectorForm.NO;
+        return VexGeneral.classify(in) != VexGeneral.NO || VexForm.classify(in) != VectorForm.NO;
     }
 }

@@ -125,6 +125,7 @@ final class CpuState {
 
     static void restore(Cpu cpu, X86State state) {
         check(state);
+        require((state.xcr0() & ~cpu.features.components()) == 0, "only what its CPU model has in XCR0");
         System.arraycopy(state.gpr(), 0, cpu.r, 0, 16);
         cpu.r[Cpu.RIP] = state.rip();
         cpu.setArithmeticFlags((int) state.rflags());
