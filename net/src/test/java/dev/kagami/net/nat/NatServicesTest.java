@@ -11,6 +11,7 @@ import dev.kagami.net.Packets;
 import dev.kagami.net.PcapngWriter;
 import dev.kagami.net.Tshark;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
 import java.net.Inet6Address;
@@ -382,11 +383,24 @@ class NatServicesTest {
         }
     }
 
+    /** Listens on a TCP port whose number is nobody's in UDP either. */
+    private static ServerSocket streamsWithDatagramsFree() throws IOException {
+        while (true) {
+            var streams = new ServerSocket(0, 5, LOOPBACK);
+            try {
+                new DatagramSocket(streams.getLocalPort(), LOOPBACK).close();
+                return streams;
+            } catch (BindException e) {
+                streams.close();
+            }
+        }
+    }
+
     @Test
     void queriesGoToTheNameServerAndAnotherIsTriedWhenItIsSilent() throws Exception {
-        try (var silent = new DatagramSocket(0, LOOPBACK);
-                var names = new DatagramSocket(0, LOOPBACK);
-                var tcpNames = new ServerSocket(silent.getLocalPort(), 5, LOOPBACK)) {
+        try (var tcpNames = streamsWithDatagramsFree();
+                var silent = new DatagramSocket(tcpNames.getLocalPort(), LOOPBACK);
+                var names = new DatagramSocket(0, LOOPBACK)) {
             names.setSoTimeout(10_000);
             start(NatConfig.defaults()
                     .withNameServers(List.of(
