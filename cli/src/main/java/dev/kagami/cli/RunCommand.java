@@ -154,6 +154,9 @@ final class RunCommand implements Callable<Integer> {
                 })) {
             leave.machine = machine;
             Outcome outcome;
+            // Who ends the process doesn't mean to lose what the guest has flushed.
+            Thread atExit = new Thread(machine::close, "kagami-exit");
+            Runtime.getRuntime().addShutdownHook(atExit);
             try {
                 terminal.ifPresent(Terminal::enterRawMode);
                 if (restored == null) {
@@ -164,6 +167,7 @@ final class RunCommand implements Callable<Integer> {
                 outcome = await(machine, claim, console);
             } finally {
                 terminal.ifPresent(Terminal::close);
+                remove(atExit);
             }
             if (raw && outcome instanceof Outcome.Stopped) {
                 // The guest was cut off in the middle of its line.
@@ -173,6 +177,14 @@ final class RunCommand implements Callable<Integer> {
                 print(machine.stats(), machine, err);
             }
             return status(outcome, err);
+        }
+    }
+
+    private static void remove(Thread atExit) {
+        try {
+            Runtime.getRuntime().removeShutdownHook(atExit);
+        } catch (IllegalStateException e) {
+            // The process is ending already.
         }
     }
 

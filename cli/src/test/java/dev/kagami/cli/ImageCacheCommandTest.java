@@ -3,14 +3,14 @@ package dev.kagami.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.BufferedReader;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -36,20 +36,34 @@ final class ImageCacheCommandTest {
         String digest =
                 HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(disk));
         Files.writeString(served.resolve("SHA256SUMS"), digest + "  disk.raw\n");
+        Path log = directory.resolve("server.log");
         Process server = new ProcessBuilder(python.toString(), "-u", "-m", "http.server", "--bind", "127.0.0.1", "0")
                 .directory(served.toFile())
                 .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
                 .start();
-        try (BufferedReader log =
-                new BufferedReader(new InputStreamReader(server.getInputStream(), StandardCharsets.UTF_8))) {
-            Matcher port = PORT.matcher(log.readLine());
-            assertThat(port.find()).isTrue();
+        try {
+            Matcher port = PORT.matcher(Files.readString(log));
+            while (!port.find()) {
+                assertThat(server.isAlive()).isTrue();
+                Thread.sleep(20);
+                port = PORT.matcher(Files.readString(log));
+            }
             String url = "http://127.0.0.1:%s/disk.raw".formatted(port.group(1));
             CommandProcess kagami = new CommandProcess(directory);
 
+            // Several processes at once, of which one fetches; the others find what it fetched, or that nothing is
+            // newer.
+            List<Process> others = new ArrayList<>();
+            for (int i = 0; i < 3; i++) {
+                others.add(kagami.builder("image", "fetch", url).start());
+            }
+            for (Process other : others) {
+                assertThat(other.waitFor(60, TimeUnit.SECONDS)).isTrue();
+                assertThat(other.exitValue()).isZero();
+            }
             CommandProcess.Result fetched = kagami.run("image", "fetch", url, "--digest", "SHA256SUMS");
             assertThat(fetched.status()).as(fetched.err()).isZero();
-            assertThat(fetched.err()).contains("kagami: Fetching disk.raw");
             assertThat(Path.of(fetched.out().strip())).hasBinaryContent(disk);
 
             // The server answers that it has nothing newer.
@@ -69,6 +83,9 @@ final class ImageCacheCommandTest {
 
             assertThat(kagami.run("image", "prune").out()).contains("deleted " + url);
             assertThat(kagami.run("run", "--image", url).err()).contains(url, "404");
+            assertThat(Files.readAllLines(log))
+                    .filteredOn(line -> line.contains("disk.raw") && line.contains(" 200 "))
+                    .hasSize(1);
         } finally {
             server.destroyForcibly();
         }

@@ -27,7 +27,8 @@ final class NativeAccessTest {
                 "dev.kagami.platform",
                 "dev.kagami.boot",
                 "dev.kagami.image",
-                "dev.kagami.vm"
+                "dev.kagami.vm",
+                "dev.kagami.control"
             })
     void makesNoRestrictedNativeCall(String module) {
         ToolProvider scanner = ToolProvider.findFirst("jnativescan").orElseThrow();

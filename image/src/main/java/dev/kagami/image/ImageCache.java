@@ -201,13 +201,28 @@ public final class ImageCache {
                     && kept.get().downloadDigests().contains(expected.get())) {
                 return used(kept.get().verifiedBy(String.valueOf(digest)));
             }
-            Validator known =
-                    kept.isPresent() && expected.isEmpty() ? kept.get().validator() : Validator.NONE;
+            Validator known = kept.map(Manifest::validator).orElse(Validator.NONE);
             Optional<Manifest> fetched = new Fetch(source, directory, digest, expected, progress).run(known);
+            if (fetched.isEmpty() && expected.isPresent()) {
+                throw mismatch(source, expected.get(), kept.orElseThrow().downloadDigests());
+            }
             return used(fetched.or(() -> kept).orElseThrow());
         } catch (IOException e) {
             throw ImageException.cacheUnusable("Can't keep an image in " + directory + ": " + e, e);
         }
+    }
+
+    private static ImageException mismatch(URI source, Digest expected, List<Digest> actual) {
+        String same = actual.stream()
+                .filter(digest -> digest.algorithm() == expected.algorithm())
+                .map(Digest::toString)
+                .findFirst()
+                .orElse("another one");
+        return new ImageException(
+                ImageException.Code.DIGEST_MISMATCH,
+                "%s is not the file with the digest %s; it has %s".formatted(source, expected, same),
+                "Check the digest, which may be an older file's; if it is right, don't use the file.",
+                null);
     }
 
     private Path directory(URI source) {
@@ -269,15 +284,7 @@ public final class ImageCache {
             }
             if (!matches(digests)) {
                 discard();
-                throw new ImageException(
-                        ImageException.Code.DIGEST_MISMATCH,
-                        "%s is not the file with the digest %s; it has %s"
-                                .formatted(
-                                        source,
-                                        expected.orElseThrow(),
-                                        digests.get(expected.get().algorithm())),
-                        "Check the digest, which may be an older file's; if it is right, don't use the file.",
-                        null);
+                throw mismatch(source, expected.orElseThrow(), List.copyOf(digests.values()));
             }
             Manifest manifest = keep(digests, result.validator());
             discard();

@@ -15,6 +15,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
+import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -225,8 +226,11 @@ final class ImageCacheTest {
 
     @Test
     void aServerThatIsNotThereIsNamed() throws Exception {
-        URI source = server.put("/disk.raw", disk(12));
-        server.close();
+        int port;
+        try (ServerSocket nobody = new ServerSocket(0)) {
+            port = nobody.getLocalPort();
+        }
+        URI source = URI.create("http://127.0.0.1:%d/disk.raw".formatted(port));
         assertThatThrownBy(() -> get(source)).hasMessageContaining(source.toString());
     }
 

@@ -100,6 +100,7 @@ public final class Download {
         try (HttpClient client = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
                 .followRedirects(HttpClient.Redirect.NORMAL)
+                .proxy(new EnvironmentProxy(System.getenv()))
                 .connectTimeout(patience.connect())
                 .build()) {
             boolean resumed = false;
@@ -273,8 +274,8 @@ public final class Download {
         return new ImageException(
                 ImageException.Code.DOWNLOAD_FAILED,
                 "Can't fetch " + source + ": " + why,
-                "Check the address and the network (behind a proxy, KAGAMI_JAVA_OPTS='-Dhttps.proxyHost=HOST"
-                        + " -Dhttps.proxyPort=PORT'), and try again; what has come so far is kept.",
+                "Check the address, the network, and the environment's https_proxy if you need a proxy, and try again; what"
+                        + " has come so far is kept.",
                 cause);
     }
 }
