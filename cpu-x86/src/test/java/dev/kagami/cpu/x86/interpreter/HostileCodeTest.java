@@ -66,7 +66,8 @@ class HostileCodeTest {
         }
     }
 
-    private static void prepare(TestMachine machine, SplittableRandom random) {
+    /** Makes tables, code and registers at random, in a random mode. */
+    static void prepare(TestMachine machine, SplittableRandom random) {
         Cpu cpu = machine.cpu;
         switch (random.nextInt(MODES)) {
             case 0 -> machine.realMode();
@@ -135,7 +136,8 @@ class HostileCodeTest {
         };
     }
 
-    private static void scatterCode(TestMachine machine, SplittableRandom random, long from) {
+    /** Writes random bytes with system instructions among them. */
+    static void scatterCode(TestMachine machine, SplittableRandom random, long from) {
         byte[] code = new byte[0x1000];
         random.nextBytes(code);
         for (int i = 0; i < code.length - 16; i += 1 + random.nextInt(12)) {

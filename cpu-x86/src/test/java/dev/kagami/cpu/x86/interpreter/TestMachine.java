@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -83,8 +84,19 @@ final class TestMachine implements AutoCloseable {
      * @param size bytes of RAM
      */
     TestMachine(long size) {
+        this(size, cpu -> new InterpreterVcpu(cpu, null));
+    }
+
+    /**
+     * Makes a machine in real mode for another engine.
+     *
+     * @param size bytes of RAM
+     * @param drive makes the virtual CPU that drives the CPU's state
+     */
+    TestMachine(long size, Function<Cpu, Vcpu> drive) {
         memory = GuestMemory.allocate(size);
-        InterpreterProcessors processors = new InterpreterProcessors(new ProcessorConfig(1, null), memory, bus, timers);
+        InterpreterProcessors processors =
+                new InterpreterProcessors(new ProcessorConfig(1, null), memory, bus, timers, drive);
         cpu = processors.cpu(0);
         vcpu = processors.vcpus().getFirst();
         builder = new BlockBuilder(cpu);
