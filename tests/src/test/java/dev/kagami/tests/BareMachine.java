@@ -3,6 +3,7 @@ package dev.kagami.tests;
 import dev.kagami.boot.BootLoader;
 import dev.kagami.boot.BootSource;
 import dev.kagami.boot.LoadedKernel;
+import dev.kagami.cpu.Availability;
 import dev.kagami.cpu.Engine;
 import dev.kagami.cpu.ExitReason;
 import dev.kagami.cpu.ProcessorConfig;
@@ -17,6 +18,7 @@ import dev.kagami.platform.PcMachine;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.Objects;
 import java.util.ServiceLoader;
 import org.jspecify.annotations.Nullable;
@@ -43,14 +45,19 @@ final class BareMachine implements AutoCloseable {
         memory = GuestMemory.allocate(memorySize);
         machine = new PcMachine(
                 PcConfig.of(1, printed).withDebugExit(0xF4).withTestDevice(true), memory, timers, event -> {});
-        processors = ServiceLoader.load(Engine.class).stream()
-                .map(ServiceLoader.Provider::get)
-                .filter(engine -> engine.name().equals(SerialSession.ENGINE))
-                .findFirst()
-                .orElseThrow()
-                .createProcessors(new ProcessorConfig(1, null), memory, machine.bus(), timers);
+        processors = engine().createProcessors(new ProcessorConfig(1, null), memory, machine.bus(), timers);
         machine.connect(processors);
         cpu = processors.vcpus().getFirst();
+    }
+
+    private static Engine engine() {
+        return ServiceLoader.load(Engine.class).stream()
+                .map(ServiceLoader.Provider::get)
+                .filter(engine -> SerialSession.ENGINE.equals("auto")
+                        ? engine.availability() instanceof Availability.Available
+                        : engine.name().equals(SerialSession.ENGINE))
+                .max(Comparator.comparingInt(Engine::priority))
+                .orElseThrow();
     }
 
     GuestMemory memory() {

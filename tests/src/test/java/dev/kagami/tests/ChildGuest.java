@@ -51,6 +51,7 @@ final class ChildGuest implements AutoCloseable {
                 "-Xms64m",
                 "-Xmx1g",
                 "-XX:-UsePerfData",
+                "--enable-native-access=ALL-UNNAMED",
                 "--class-path",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
                 "dev.kagami.cli.Kagami",

@@ -29,8 +29,7 @@ final class CommandTest {
             child.type("uname -s; echo $((40 + 2)); poweroff\n");
             child.closeInput();
             assertThat(child.awaitExit(BOOT)).isZero();
-            assertThat(child.output())
-                    .contains("Linux\r\n42\r\n", "guest instructions", "run without the VMM", "interpreter");
+            assertThat(child.output()).contains("Linux\r\n42\r\n", "guest instructions", "run without the VMM");
         }
     }
 

@@ -17,8 +17,8 @@ final class SerialSession implements AutoCloseable {
     /** The prompt of the default guest. */
     static final String PROMPT = "kagami:~# ";
 
-    /** What runs the guests; the interpreter, because it is there on every host. */
-    static final String ENGINE = System.getProperty("kagami.tests.engine", "interpreter");
+    /** What runs the guests: what users get without asking, unless told otherwise. */
+    static final String ENGINE = System.getProperty("kagami.tests.engine", "auto");
 
     private static final int TAIL = 3000;
 

@@ -27,7 +27,7 @@ public final class NativeEngine implements Engine {
 
     @Override
     public int priority() {
-        return -10;
+        return 10;
     }
 
     @Override

@@ -54,9 +54,7 @@ class NativeHostileCodeTest {
             since = System.nanoTime();
             ExitReason reason = machine.vcpu.run();
             since = NOT_RUNNING;
-            assertThat(reason)
-                    .as("%s: %s", name, machine.vcpu.exitDetail())
-                    .isNotEqualTo(ExitReason.INTERNAL_ERROR);
+            assertThat(reason).as("%s: %s", name, machine.vcpu.exitDetail()).isNotEqualTo(ExitReason.INTERNAL_ERROR);
             if (reason == ExitReason.SHUTDOWN) {
                 break;
             }
