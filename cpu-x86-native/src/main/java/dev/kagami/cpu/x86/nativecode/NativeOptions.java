@@ -26,7 +26,7 @@ record NativeOptions(
     private static final int ALL = 2 * MOST;
     private static final int LEAST = 16 * MEBIBYTE;
 
-    private static final int HOT = Integer.getInteger("dev.kagami.native.hot", 6);
+    private static final int HOT = Integer.getInteger("dev.kagami.native.hot", 2);
 
     /** {@return the options of the engine as users have it} */
     static NativeOptions usual(int processors) {

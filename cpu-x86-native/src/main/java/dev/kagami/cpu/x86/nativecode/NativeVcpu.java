@@ -223,14 +223,21 @@ final class NativeVcpu extends TranslatingVcpu {
                 return exit.host;
             }
         }
+        if (exit.kind == Exit.Kind.DIRECT || exit.kind == Exit.Kind.INDIRECT) {
+            NativeBlock known = follow(exit);
+            if (known != null) {
+                return known.entry;
+            }
+        }
         countInstructions(state.get(LONG, StateBlock.RETIRED) - exit.uncounted);
         state.set(LONG, StateBlock.RETIRED, 0);
-        boolean indirect = exit.kind == Exit.Kind.INDIRECT;
-        if (indirect && exit.release != Exit.UNCHECKED && !canonical(state.get(LONG, StateBlock.ADDRESS))) {
+        if (exit.kind == Exit.Kind.INDIRECT
+                && exit.release != Exit.UNCHECKED
+                && !canonical(state.get(LONG, StateBlock.ADDRESS))) {
             takeBack(exit);
             return LEFT;
         }
-        long guest = indirect && !exit.constant ? state.get(LONG, StateBlock.ADDRESS) : exit.guest;
+        long guest = target(exit);
         copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
         copySystemIn();
         setInstructionPointer(guest);
@@ -262,21 +269,46 @@ final class NativeVcpu extends TranslatingVcpu {
                 if (target == null) {
                     return LEFT;
                 }
-                // A link holds for as long as both ends are in one page of RAM: should that page be mapped elsewhere by
-                // now, this is not the way to go next time.
-                boolean linkable = indirect || target.page == exit.page;
-                if (!linkable || disturbance != null && disturbance.keepsUnlinked()) {
-                    return target.entry;
-                }
-                if (!indirect) {
-                    code.link(exit, target);
-                } else {
-                    jumps.enter(jumpView(), guest, code.address(target.entry), codeGlobal(guest));
-                }
+                remember(exit, guest, target);
                 return target.entry;
             }
         }
         throw new AssertionError(exit.kind);
+    }
+
+    private long target(Exit exit) {
+        return exit.kind == Exit.Kind.INDIRECT && !exit.constant ? state.get(LONG, StateBlock.ADDRESS) : exit.guest;
+    }
+
+    /** {@return the block to go on at, if that is known without touching the CPU's state; else null} */
+    private @Nullable NativeBlock follow(Exit exit) {
+        long guest = target(exit);
+        int number = knownCodePage(guest);
+        if (number < 0) {
+            return null;
+        }
+        NativeBlock block = code.known(guest, number, codeMode() | (vectors ? VECTOR_MODE : 0));
+        if (block == null || block.entry == NativeBlock.COLD || eventsPending()) {
+            return null;
+        }
+        remember(exit, guest, block);
+        return block;
+    }
+
+    /** Makes the branch find its target by itself next time. */
+    private void remember(Exit exit, long guest, NativeBlock target) {
+        boolean direct = exit.kind == Exit.Kind.DIRECT;
+        // A link holds for as long as both ends are in one page of RAM: should that page be mapped elsewhere by now,
+        // this is
+        // not the way to go next time.
+        if (direct && target.page != exit.page || disturbance != null && disturbance.keepsUnlinked()) {
+            return;
+        }
+        if (direct) {
+            code.link(exit, target);
+        } else {
+            jumps.enter(jumpView(), guest, code.address(target.entry), codeGlobal(guest));
+        }
     }
 
     /** Lets the interpreter raise the exception of an indirect branch whose target is not canonical. */

@@ -5,6 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The translated code of one virtual CPU: its memory, the blocks in it and the jumps between them.
@@ -165,6 +166,12 @@ final class TranslatedCode {
             blocks.add(block);
         }
         return block;
+    }
+
+    /** {@return what is known of the code at an address, or null} */
+    @Nullable
+    NativeBlock known(long linear, int page, int mode) {
+        return blocks.find(linear, page, mode);
     }
 
     /** Enters a block again that {@link #makeRoom} may have forgotten. */

@@ -151,6 +151,13 @@ final class CodeCache implements CodeWriteListener {
         return page;
     }
 
+    /** {@return the page object of the code at an address if that has been found before; else null} */
+    @Nullable
+    CodePage knownPage(long linear) {
+        int i = (int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
+        return tag[i] == (linear & -Mmu.PAGE_SIZE) ? target[i] : null;
+    }
+
     /** {@return whether the page that {@link #page} has just found is a global one} */
     boolean isGlobal(long linear) {
         return global[(int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1];

@@ -208,6 +208,17 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         return page == null ? -1 : page.number;
     }
 
+    /**
+     * {@return the number of the page of RAM that the code at an address is in, or -1 when that can't be said without a page
+     * walk}
+     *
+     * @param linear linear address
+     */
+    protected final int knownCodePage(long linear) {
+        CodePage page = cpu.code.knownPage(linear);
+        return page == null ? -1 : page.number;
+    }
+
     /** {@return whether the page that {@link #codePage} has just found is a global one} */
     protected final boolean codeGlobal(long linear) {
         return cpu.code.isGlobal(linear);
