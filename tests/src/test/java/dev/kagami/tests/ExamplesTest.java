@@ -128,4 +128,12 @@ final class ExamplesTest {
         assertThat(maven(project, "--quiet", "compile", "exec:java", "-Dexec.mainClass=Hello"))
                 .startsWith("Linux x86_64\n");
     }
+
+    @Test
+    void aTestWithTwoMachinesOnANetworkPasses() throws Exception {
+        Guests.cloud();
+        Path project = copy("network-test");
+        assertThat(Files.readAllLines(project.resolve("pom.xml"))).hasSizeLessThanOrEqualTo(MAX_POM_LINES);
+        assertThat(maven(project, "test")).contains("Tests run: 2, Failures: 0, Errors: 0, Skipped: 0");
+    }
 }
