@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * Address translation: page walks, the TLB and every memory access that the TLB fast path of {@link Cpu} does not serve
@@ -91,6 +92,9 @@ final class Mmu {
     };
 
     private int view;
+
+    /** The pages of RAM that entries of some TLB may let be written: only of those must writes be trapped. */
+    private final BitSet writablePages = new BitSet();
 
     /** INVLPG inside of these bounds may concern a large page, of which any number of entries may be in the TLB. */
     private long largeLow = -1L;
@@ -335,6 +339,9 @@ final class Mmu {
     private void enter(long[] tlb, int slot, long page, long offset, int access) {
         boolean watched = watchedByDebugger(page);
         boolean mayWrite = writable && (dirty || access == WRITE) && !memory.isWatched((int) (offset >>> PAGE_SHIFT));
+        if (mayWrite) {
+            writablePages.set((int) (offset >>> PAGE_SHIFT));
+        }
         used[view].add(slot >> 2, (flags & FLAG_GLOBAL) != 0);
         tlb[slot] = watched ? NO_TAG : page;
         tlb[slot + 1] = mayWrite && !watched ? page : NO_TAG;
@@ -640,6 +647,10 @@ final class Mmu {
      * thread or by that of the CPU that holds the rendezvous.
      */
     void trapWrites(int pageNumber) {
+        if (!writablePages.get(pageNumber)) {
+            return;
+        }
+        writablePages.clear(pageNumber);
         for (int v = 0; v < views.length; v++) {
             long[] tlb = views[v];
             for (int i = 0; i < used[v].count(); i++) {
