@@ -7,6 +7,7 @@ import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.LinuxBoot;
 import dev.kagami.vm.Outcome;
+import dev.kagami.vm.SummaryLine;
 import dev.kagami.vm.VirtualMachine;
 import dev.kagami.vm.VirtualMachineConfig;
 import dev.kagami.vm.VirtualMachineStats;
@@ -46,6 +47,7 @@ import picocli.CommandLine.Spec;
         versionProvider = Kagami.Version.class,
         sortOptions = false,
         usageHelpAutoWidth = true,
+        customSynopsis = "kagami run [OPTION]...",
         exitCodeListHeading = "%nExit status:%n",
         exitCodeList = {
             "0:the guest switched the power off (or reset, with --no-reboot), or you left with Ctrl-A x",
@@ -59,6 +61,12 @@ final class RunCommand implements Callable<Integer> {
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
+
+    @Option(
+            names = {"-v", "--verbose"},
+            description =
+                    "At the start, print to standard error what was chosen: engine and why, disks, networks, kernel.")
+    private boolean verbose;
 
     @Option(
             names = "--no-raw",
@@ -164,6 +172,9 @@ final class RunCommand implements Callable<Integer> {
                 } else {
                     machine.resume();
                 }
+                if (verbose) {
+                    print(machine.summary(), raw ? "\r\n" : System.lineSeparator(), err);
+                }
                 outcome = await(machine, claim, console);
             } finally {
                 terminal.ifPresent(Terminal::close);
@@ -258,6 +269,15 @@ final class RunCommand implements Callable<Integer> {
                 yield Kagami.FAILED;
             }
         };
+    }
+
+    private static void print(List<SummaryLine> summary, String lineEnd, PrintWriter err) {
+        int width =
+                summary.stream().mapToInt(line -> line.topic().length()).max().orElse(1);
+        for (SummaryLine line : summary) {
+            err.print(("%-" + width + "s  %s").formatted(line.topic(), line.text()) + lineEnd);
+        }
+        err.flush();
     }
 
     private static void print(VirtualMachineStats s, VirtualMachine machine, PrintWriter err) {

@@ -23,10 +23,18 @@ final class StorageOptions {
 
     @Option(
             names = "--disk",
+            paramLabel = "FILE[,OPTION...]",
+            converter = DiskConverter.class,
+            description =
+                    "A disk: a raw or qcow2 image that the guest reads and writes; may be repeated. Without --kernel, the"
+                            + " first one's own kernel is booted. Options: " + DiskConverter.OPTIONS + ".")
+    private List<Disk> disks = new ArrayList<>();
+
+    @Option(
+            names = "--cd",
             paramLabel = "FILE",
-            description = "A disk: a raw or qcow2 image that the guest reads and writes; may be given several times."
-                    + " Without --kernel, the first one's own kernel is booted.")
-    private List<Path> disks = new ArrayList<>();
+            description = "A CD behind the disks: an ISO image that the guest reads; may be repeated.")
+    private List<Path> cds = new ArrayList<>();
 
     @Option(
             names = "--temporary",
@@ -105,7 +113,7 @@ final class StorageOptions {
     void addTo(VirtualMachineConfig.Builder c) {
         List<Disk> all = new ArrayList<>();
         imageDisk.ifPresent(all::add);
-        disks.forEach(disk -> all.add(temporary ? Disk.temporary(disk) : Disk.of(disk)));
+        disks.forEach(disk -> all.add(temporary ? forget(disk) : disk));
         if (diskSize != null) {
             if (all.isEmpty()) {
                 throw new KagamiException(
@@ -114,5 +122,10 @@ final class StorageOptions {
             all.set(0, all.getFirst().grownTo(diskSize));
         }
         all.forEach(c::disk);
+        cds.forEach(cd -> c.disk(Disk.cd(cd)));
+    }
+
+    private static Disk forget(Disk disk) {
+        return disk.mode() == Disk.Mode.READ_WRITE ? disk.withMode(Disk.Mode.TEMPORARY) : disk;
     }
 }

@@ -39,6 +39,7 @@ final class KagamiTest {
                 .contains(
                         "--kernel", "--initrd", "--append", "--module", "--memory", "--cpus", "--engine", "--no-reboot")
                 .contains("--network", "--forward", "--pcap", "--vsock", "--share", "--port", "--hvc", "--balloon")
+                .contains("--disk", "--cd", "--disk-size", "--temporary", "--verbose")
                 .contains("--debug-exit", "--test-device", "--no-raw", "--stats", "--trace", "--trace-file")
                 .contains("Ctrl-A x", "Exit status");
         CommandLine run = Kagami.commandLine().getSubcommands().get("run");

@@ -137,6 +137,33 @@ final class RunCommandTest {
     }
 
     @Test
+    void verboseTellsWhatWasChosen() throws Exception {
+        Path disk = Files.write(directory.resolve("disk"), new byte[1 << 20]);
+        Result result = run(
+                "",
+                command(
+                        kernel(PRINT_OK, POWER_OFF),
+                        "-v",
+                        "--append=words for the kernel",
+                        "--disk=" + disk + ",readonly,serial=mine",
+                        "--network=nat,mac=52:54:00:00:00:01",
+                        "--forward=0:22",
+                        "--share=" + directory + ":src:ro",
+                        "--balloon"));
+        assertThat(result.status()).isZero();
+        assertThat(result.out()).isEqualTo("ok\n");
+        assertThat(result.err().replaceAll(" +", " "))
+                .containsPattern("(?m)^engine \\w+ \\(.+\\)$")
+                .containsPattern("(?m)^processors 1, model v\\d$")
+                .contains("memory 16M, with a balloon\n")
+                .contains("kernel " + directory.resolve("kernel") + "\n")
+                .contains("command line words for the kernel\n")
+                .contains("disk 0 " + disk + ", raw, 1M, read-only, serial mine\n")
+                .containsPattern("network 0 52:54:00:00:00:01, NAT, TCP port [1-9]\\d* of 127.0.0.1 to 22\\n")
+                .contains("share src " + directory + ", read-only\n");
+    }
+
+    @Test
     void tracesTheExitsToAFile() throws Exception {
         Path trace = directory.resolve("trace");
         Result result =

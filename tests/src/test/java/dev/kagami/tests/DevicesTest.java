@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kagami.vm.Balloon;
+import dev.kagami.vm.Disk;
 import dev.kagami.vm.GuestMemoryStatistics;
 import dev.kagami.vm.MemoryBalloon;
 import dev.kagami.vm.MemorySize;
@@ -40,9 +41,14 @@ final class DevicesTest {
         Files.writeString(shared.resolve("host.txt"), "from the host\n");
         Files.writeString(directory.resolve("outside"), "secret");
         Path log = directory.resolve("port.log");
+        Path image = Files.write(directory.resolve("disk.img"), new byte[1 << 20]);
+        Path overlay = directory.resolve("overlay.qcow2");
         try (SerialSession guest = SerialSession.start(c -> c.linux(StockKernelTest.quick(
-                        Guests.cloudWith("virtio_pci", "virtio_console", "virtio_balloon", "virtiofs")))
+                        Guests.cloudWith("virtio_pci", "virtio_blk", "virtio_console", "virtio_balloon", "virtiofs")))
                 .memory(MEMORY)
+                .disk(Disk.temporary(image).grownTo(8 << 20).withSerial("data").withQueues(2))
+                .disk(Disk.overlay(image, overlay))
+                .disk(Disk.cd(image))
                 .port(Port.console("console"))
                 .port(Port.named("org.example.echo"))
                 .port(Port.named("log").toFile(log))
@@ -51,14 +57,31 @@ final class DevicesTest {
                 .balloon(Balloon.yielding()))) {
             guest.await(SerialSession.PROMPT, BOOT);
             guest.run(Guests.LOAD_MODULES);
+            disks(guest);
             ports(guest, log);
             consoles(guest);
             shares(guest, shared, fixed);
             balloon(guest);
-            KernelLog.assertHealthy(guest.run("dmesg"));
+            // The beginning of the log went to the console.
+            guest.run("dmesg | tail -n 25");
+            KernelLog.assertHealthy(guest.output());
             guest.line("poweroff");
             assertThat(guest.awaitOutcome(SOON)).isEqualTo(new Outcome.PoweredOff());
         }
+        assertThat(Files.readAllBytes(image)).as("only overlays were written").containsOnly(0);
+        assertThat(overlay).isNotEmptyFile();
+    }
+
+    private static void disks(SerialSession guest) throws Exception {
+        assertThat(guest.run("cd /sys/block; cat vda/serial; echo; cat vda/size vdc/ro"))
+                .isEqualTo("data\n16384\n1\n");
+        for (String disk : new String[] {"vda", "vdb"}) {
+            guest.run("dd if=/bin/busybox of=/dev/%s bs=64k count=8; sync; echo 3 > /proc/sys/vm/drop_caches"
+                    .formatted(disk));
+            assertThat(guest.run("cmp -n 524288 /bin/busybox /dev/%s && echo same".formatted(disk)))
+                    .isEqualTo("same\n");
+        }
+        assertThat(guest.run("echo no > /dev/vdc")).contains("not permitted");
     }
 
     private static void ports(SerialSession guest, Path log) throws Exception {

@@ -3,11 +3,7 @@ package dev.kagami.vm;
 import dev.kagami.agent.AgentToken;
 import dev.kagami.agent.AgentTransport;
 import dev.kagami.block.BlockDevice;
-import dev.kagami.block.BlockException;
 import dev.kagami.block.BlockImage;
-import dev.kagami.block.DiskImages;
-import dev.kagami.block.OpenOptions;
-import dev.kagami.block.Overlay;
 import dev.kagami.block.iso.IsoImage;
 import dev.kagami.image.GuestAgent;
 import dev.kagami.virtio.VirtioDevice;
@@ -37,6 +33,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,7 +58,7 @@ final class Devices implements AutoCloseable {
     private volatile List<NetworkCard> cards = List.of();
     private final List<PortPump> pumps = new ArrayList<>();
     private final List<VirtioDevice> devices = new ArrayList<>();
-    private final List<BlockDevice> disks = new ArrayList<>();
+    private final List<BlockDevice> disks = new CopyOnWriteArrayList<>();
     /** What the devices use of the host, to be closed in the reverse order. */
     private final List<AutoCloseable> backends = new ArrayList<>();
 
@@ -128,6 +125,11 @@ final class Devices implements AutoCloseable {
         return disks.getFirst().image();
     }
 
+    /** {@return the open disks, none before {@link #open}; any thread may call this, at any time} */
+    List<BlockImage> diskImages() {
+        return disks.stream().map(BlockDevice::image).toList();
+    }
+
     /** {@return the vsock device, or null when there is none; any thread may call this, at any time} */
     @Nullable
     SocketDevice sockets() {
@@ -179,10 +181,12 @@ final class Devices implements AutoCloseable {
     }
 
     private void addDisk(Disk disk) {
-        BlockDevice device = open(disk);
+        int number = disks.size() + 1;
+        BlockDevice device = DiskFiles.open(disk, "kagami-disk-" + number);
         backends.add(device);
         disks.add(device);
-        devices.add(new DiskDevice(DiskConfig.of(device, "kagami-" + disks.size())));
+        String serial = disk.serial() == null ? "kagami-" + number : disk.serial();
+        devices.add(new DiskDevice(new DiskConfig(device, serial, disk.queues())));
     }
 
     private void addSeed(CloudInit seed) {
@@ -302,30 +306,6 @@ final class Devices implements AutoCloseable {
                     "name a file that doesn't exist, in a directory that you may write to; such paths are short, about"
                             + " 100 bytes",
                     e);
-        }
-    }
-
-    private static BlockDevice open(Disk disk) {
-        try {
-            BlockImage image = switch (disk.mode()) {
-                case READ_WRITE -> DiskImages.open(disk.image(), OpenOptions.readWrite());
-                case READ_ONLY -> DiskImages.open(disk.image(), OpenOptions.readOnly());
-                case TEMPORARY ->
-                    Overlay.temporary(
-                            disk.image(), OpenOptions.readOnly(), Path.of(System.getProperty("java.io.tmpdir")));
-            };
-            try {
-                Long size = disk.size();
-                if (size != null && size != image.size()) {
-                    image.resize(size);
-                }
-                return BlockDevice.synchronous(image);
-            } catch (RuntimeException e) {
-                image.close();
-                throw e;
-            }
-        } catch (BlockException e) {
-            throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
         }
     }
 

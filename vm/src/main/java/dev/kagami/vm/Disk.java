@@ -8,9 +8,22 @@ import org.jspecify.annotations.Nullable;
  *
  * @param image the image file
  * @param mode what becomes of the guest's writes
- * @param size bytes that the disk is grown to at start, or null for as many as the image has
+ * @param overlay the file that takes the guest's writes, with {@link Mode#OVERLAY}; else null
+ * @param format the image's format, or null to look; name it for a raw image from elsewhere, whose contents could pretend
+ *     to be another
+ * @param serial its serial number, up to 20 ASCII characters, by which the guest finds it in {@code /dev/disk/by-id}; null
+ *     for kagami-1 and so on
+ * @param queues how many queues it has, each served by a thread of the host: 1 to 16
+ * @param size bytes that the disk is grown to at start, a multiple of 512, or null for as many as the image has
  */
-public record Disk(Path image, Mode mode, @Nullable Long size) {
+public record Disk(
+        Path image,
+        Mode mode,
+        @Nullable Path overlay,
+        DiskImage.@Nullable Format format,
+        @Nullable String serial,
+        int queues,
+        @Nullable Long size) {
     /** What becomes of the guest's writes. */
     public enum Mode {
         /** They change the image. */
@@ -18,7 +31,13 @@ public record Disk(Path image, Mode mode, @Nullable Long size) {
         /** They fail. */
         READ_ONLY,
         /** They go to a temporary overlay, which is gone when the machine ends; the image is only read. */
-        TEMPORARY
+        TEMPORARY,
+        /** They go to an overlay that lasts, made at the first start; the image is only read and must not change. */
+        OVERLAY
+    }
+
+    private Disk(Path image, Mode mode, @Nullable Path overlay) {
+        this(image, mode, overlay, null, null, 1, null);
     }
 
     /**
@@ -49,6 +68,27 @@ public record Disk(Path image, Mode mode, @Nullable Long size) {
      */
     public static Disk temporary(Path image) {
         return new Disk(image, Mode.TEMPORARY, null);
+    }
+
+    /**
+     * Describes a disk that begins as the image is, and keeps its changes in a file of its own.
+     *
+     * @param image the image file, which must not change any more; many disks may begin as one image
+     * @param overlay the file, qcow2; made when the machine first starts, and used again from then on
+     * @return the disk
+     */
+    public static Disk overlay(Path image, Path overlay) {
+        return new Disk(image, Mode.OVERLAY, overlay);
+    }
+
+    /**
+     * Describes a CD: an ISO 9660 image that the guest can only read. To the guest it is a disk as any other.
+     *
+     * @param image the image file
+     * @return the disk
+     */
+    public static Disk cd(Path image) {
+        return new Disk(image, Mode.READ_ONLY, null).withFormat(DiskImage.Format.RAW);
     }
 
     /**
@@ -84,6 +124,46 @@ public record Disk(Path image, Mode mode, @Nullable Long size) {
      * @return the disk
      */
     public Disk grownTo(long bytes) {
-        return new Disk(image, mode, bytes);
+        return new Disk(image, mode, overlay, format, serial, queues, bytes);
+    }
+
+    /**
+     * Names the image's format instead of looking.
+     *
+     * @param format the format
+     * @return the disk with that format
+     */
+    public Disk withFormat(DiskImage.Format format) {
+        return new Disk(image, mode, overlay, format, serial, queues, size);
+    }
+
+    /**
+     * Sets the serial number.
+     *
+     * @param serial up to 20 ASCII characters
+     * @return the disk with that number
+     */
+    public Disk withSerial(String serial) {
+        return new Disk(image, mode, overlay, format, serial, queues, size);
+    }
+
+    /**
+     * Sets the number of queues; 1 by default. With more, as many requests are served at the same time.
+     *
+     * @param queues 1 to 16; as many as CPUs is usual
+     * @return the disk with so many
+     */
+    public Disk withQueues(int queues) {
+        return new Disk(image, mode, overlay, format, serial, queues, size);
+    }
+
+    /**
+     * Sets what becomes of the guest's writes.
+     *
+     * @param mode any but {@link Mode#OVERLAY}, which needs a file
+     * @return the disk with that mode
+     */
+    public Disk withMode(Mode mode) {
+        return new Disk(image, mode, null, format, serial, queues, size);
     }
 }

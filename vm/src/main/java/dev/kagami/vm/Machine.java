@@ -50,6 +50,7 @@ final class Machine implements AutoCloseable {
     private final Devices devices;
     private final List<VirtioPci> functions = new ArrayList<>();
     private final PauseGate gate = new PauseGate();
+    private Summary.@Nullable Booted booted;
 
     private Machine(VirtualMachineConfig config, Engine engine, Devices devices, @Nullable Snapshot snapshot) {
         this.devices = devices;
@@ -114,6 +115,11 @@ final class Machine implements AutoCloseable {
         return new Machine(config, engine, devices, snapshot);
     }
 
+    /** {@return what was booted; null when the machine goes on where another one was} */
+    Summary.@Nullable Booted booted() {
+        return booted;
+    }
+
     private static GuestMemory allocate(MemorySize size) {
         try {
             return GuestMemory.allocate(size.bytes());
@@ -154,6 +160,8 @@ final class Machine implements AutoCloseable {
         if (linux == null) {
             return loadFromDisk(config, machine);
         }
+        String initrd = linux.initrd() == null ? "" : " with " + linux.initrd();
+        booted = new Summary.Booted(linux.kernel() + initrd, linux.commandLine());
         return config.agentChannel() == AgentChannel.NONE || linux.initrd() == null
                 ? load(linux, machine)
                 : loadWithToken(linux, machine);
@@ -192,8 +200,10 @@ final class Machine implements AutoCloseable {
         Path directory = null;
         try {
             directory = Files.createTempDirectory("kagami-boot");
-            DiskBoot.Extracted found = DiskBoot.locate(devices.bootDisk()).extract(directory);
+            DiskBoot located = DiskBoot.locate(devices.bootDisk());
+            DiskBoot.Extracted found = located.extract(directory);
             String commandLine = (found.commandLine() + " " + config.diskCommandLine()).strip();
+            booted = new Summary.Booted(located.description(), commandLine);
             return load(new LinuxBoot(found.kernel(), found.initrd().orElse(null), commandLine), machine);
         } catch (ImageException e) {
             throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);

@@ -25,6 +25,9 @@ final class Validation {
     private static final int MAX_PORTS = 30;
     private static final int MAX_PORT_NAME = 64;
     private static final int MAX_TAG_BYTES = 36;
+    private static final int MAX_SERIAL = 20;
+    private static final int MAX_QUEUES = 16;
+    private static final int SECTOR_SIZE = 512;
     private static final int MAX_TCP_PORT = 65_535;
 
     private final List<Problem> problems = new ArrayList<>();
@@ -114,8 +117,55 @@ final class Validation {
     }
 
     private void checkDisks(List<Disk> disks) {
+        Set<String> serials = new HashSet<>();
         for (int i = 0; i < disks.size(); i++) {
-            checkFile("disks[%d].image".formatted(i), "disk image", disks.get(i).image());
+            checkDisk("disks[%d]".formatted(i), disks.get(i), serials);
+        }
+    }
+
+    private void checkDisk(String path, Disk disk, Set<String> serials) {
+        checkFile(path + ".image", "disk image", disk.image());
+        if ((disk.mode() == Disk.Mode.OVERLAY) != (disk.overlay() != null)) {
+            invalid(
+                    path + ".overlay",
+                    "a disk has a file for its overlay if, and only if, its mode says so",
+                    "make it by Disk.overlay(image, overlay)");
+        } else if (disk.overlay() != null) {
+            checkParent(ErrorCode.FILE_UNREADABLE, path + ".overlay", "overlay", disk.overlay());
+        }
+        String serial = disk.serial();
+        if (serial != null) {
+            if (serial.isEmpty()
+                    || serial.length() > MAX_SERIAL
+                    || !serial.chars().allMatch(c -> c > ' ' && c < 0x7F)) {
+                invalid(
+                        path + ".serial",
+                        "a disk can't have the serial number '%s'".formatted(serial),
+                        "give 1 to %d ASCII characters without blanks".formatted(MAX_SERIAL));
+            } else if (!serials.add(serial)) {
+                invalid(
+                        path + ".serial",
+                        "two disks have the serial number %s".formatted(serial),
+                        "give each one of its own");
+            }
+        }
+        if (disk.queues() < 1 || disk.queues() > MAX_QUEUES) {
+            invalid(
+                    path + ".queues",
+                    "a disk can't have %d queues".formatted(disk.queues()),
+                    "give 1 to %d".formatted(MAX_QUEUES));
+        }
+        Long size = disk.size();
+        if (size != null && (size <= 0 || size % SECTOR_SIZE != 0)) {
+            invalid(
+                    path + ".size",
+                    "a disk can't have %d bytes".formatted(size),
+                    "give a multiple of %d".formatted(SECTOR_SIZE));
+        } else if (size != null && disk.mode() == Disk.Mode.READ_ONLY) {
+            invalid(
+                    path + ".size",
+                    "disk %s can't grow, because it is only read".formatted(disk.image()),
+                    "leave out the size, or use an overlay");
         }
     }
 

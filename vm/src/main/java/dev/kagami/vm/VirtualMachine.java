@@ -167,6 +167,21 @@ public final class VirtualMachine implements AutoCloseable {
         return engine.reason();
     }
 
+    /**
+     * Says for a person what was chosen: the engine and why, processors, memory, disks, network cards with their addresses,
+     * and so on. What is known only after the start, such as the kernel that was found in a disk, is left out before.
+     *
+     * @return the lines
+     */
+    public List<SummaryLine> summary() {
+        lock.lock();
+        try {
+            return Summary.of(config, engine, devices, machine == null ? null : machine.booted());
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** {@return how far the machine has come} */
     public State state() {
         lock.lock();

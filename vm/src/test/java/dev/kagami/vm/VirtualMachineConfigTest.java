@@ -154,4 +154,27 @@ final class VirtualMachineConfigTest {
                         "networks[5].forwards",
                         "capture");
     }
+
+    @Test
+    void refusesDisksThatCannotBe() throws IOException {
+        Path image = Files.write(directory.resolve("image"), new byte[512]);
+        assertThat(problemsOf(c -> c.disk(Disk.of(directory.resolve("none")))
+                        .disk(Disk.overlay(image, directory.resolve("none/overlay")))
+                        .disk(Disk.of(image).withSerial("root").withQueues(17))
+                        .disk(Disk.of(image).withSerial("root"))
+                        .disk(Disk.of(image).withSerial("s".repeat(21)))
+                        .disk(Disk.of(image).grownTo(513))
+                        .disk(Disk.cd(image).grownTo(1024))
+                        .disk(Disk.of(image).withMode(Disk.Mode.OVERLAY))))
+                .extracting(Problem::path)
+                .containsExactly(
+                        "disks[0].image",
+                        "disks[1].overlay",
+                        "disks[2].queues",
+                        "disks[3].serial",
+                        "disks[4].serial",
+                        "disks[5].size",
+                        "disks[6].size",
+                        "disks[7].overlay");
+    }
 }
