@@ -23,6 +23,8 @@ final class ChildGuest implements AutoCloseable {
     /** How guest memory's mapping is called. */
     private static final String GUEST_MEMORY = "kagami-ram";
 
+    private static final String CODE_MEMORY = "kagami-code";
+
     /** Ticks a second in /proc/PID/stat; 100 on every Linux that Java runs on. */
     private static final int TICKS = 100;
 
@@ -105,17 +107,24 @@ final class ChildGuest implements AutoCloseable {
     long ownMemory() throws IOException {
         // Guest memory first: what the guest touches between the two looks must not count as the process's own.
         long guest = guestMemory();
+        // Translated code is mapped twice, writable and executable, and counted twice by the kernel.
+        long code = residentIn(CODE_MEMORY) / 2;
         Matcher resident = RESIDENT.matcher(proc("status"));
-        return resident.find() ? Long.parseLong(resident.group(1)) * 1024 - guest : 0;
+        return resident.find() ? Long.parseLong(resident.group(1)) * 1024 - guest - code : 0;
     }
 
     /** {@return bytes of physical memory behind the guest's memory} */
     long guestMemory() throws IOException {
+        return residentIn(GUEST_MEMORY);
+    }
+
+    /** {@return bytes of physical memory that are mapped from a file, added up over its mappings} */
+    private long residentIn(String file) throws IOException {
         String maps = proc("smaps");
         Matcher mapping = MAPPING.matcher(maps);
         long bytes = 0;
         while (mapping.find()) {
-            if (mapping.group().contains(GUEST_MEMORY)) {
+            if (mapping.group().contains(file)) {
                 Matcher resident = MAPPING_RESIDENT.matcher(maps);
                 if (resident.find(mapping.end())) {
                     bytes += Long.parseLong(resident.group(1)) * 1024;
