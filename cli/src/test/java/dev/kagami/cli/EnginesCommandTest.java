@@ -6,6 +6,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 @Timeout(60)
 final class EnginesCommandTest {
@@ -19,6 +21,17 @@ final class EnginesCommandTest {
     void listsTheInterpreterOnTheClassPath() throws Exception {
         assertThat(engines("--class-path", "dev.kagami.cli.Kagami"))
                 .containsPattern("(?m)^interpreter +available +\\S");
+    }
+
+    @Test
+    @EnabledOnOs(value = OS.LINUX, architectures = "amd64")
+    void sayWhichFlagAllowsTheNativeEngine() throws Exception {
+        assertThat(engines("--module-path", "--module", "dev.kagami.cli/dev.kagami.cli.Kagami"))
+                .containsPattern("(?m)^native +unavailable ")
+                .contains(
+                        "native access is denied; start Java with --enable-native-access=dev.kagami.cpu.x86.nativecode");
+        assertThat(engines("--class-path", "dev.kagami.cli.Kagami"))
+                .contains("native access is denied; start Java with --enable-native-access=ALL-UNNAMED");
     }
 
     /** Runs {@code kagami engines} as a process of its own, from the modules of this build. */

@@ -28,9 +28,15 @@ record NativeOptions(
 
     private static final int HOT = Integer.getInteger("dev.kagami.native.hot", 2);
 
+    /** Code memory of one CPU in MiB, when it is to be another; at least 4. */
+    private static final @Nullable Integer CODE = Integer.getInteger("dev.kagami.native.code");
+
     /** {@return the options of the engine as users have it} */
     static NativeOptions usual(int processors) {
-        return new NativeOptions(HOT, Math.clamp(ALL / processors, LEAST, MOST), REGIONS, 1 << 20, null);
+        int bytes = CODE == null
+                ? Math.clamp(ALL / processors, LEAST, MOST)
+                : Math.clamp(CODE, 4, Integer.MAX_VALUE / MEBIBYTE) * MEBIBYTE;
+        return new NativeOptions(HOT, bytes, REGIONS, 1 << 20, null);
     }
 
     /** {@return the options for looking for defects: little code memory, so that code is evicted soon} */
