@@ -19,14 +19,17 @@ final class CardAddress {
     /**
      * Chooses an address that a card has again whenever the machine is started: guests remember it in the configuration of
      * their networks, on their first disk. (What cloud-init writes for netplan on the first boot names the card by it.)
-     * Without a disk nothing is remembered, and the address is random.
+     * Without a disk nothing is remembered, and the address is random. It is also random where machines may meet that are
+     * temporarily on one and the same disk.
      *
+     * @param link what the card is connected to
      * @param disks the machine's disks
      * @param card number of the card, from 0
      * @return the address
      */
-    static MacAddress of(List<Disk> disks, int card) {
-        if (disks.isEmpty()) {
+    static MacAddress of(Network.Link link, List<Disk> disks, int card) {
+        boolean shared = !disks.isEmpty() && disks.getFirst().mode() == Disk.Mode.TEMPORARY;
+        if (disks.isEmpty() || shared && !(link instanceof Network.Nat)) {
             return MacAddress.random();
         }
         String identity = disks.getFirst().image().toAbsolutePath().normalize() + "\0" + card;

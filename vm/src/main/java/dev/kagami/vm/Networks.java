@@ -75,7 +75,8 @@ final class Networks implements AutoCloseable {
 
     private void add(Network network, @Nullable PcapngWriter recorder) {
         int number = cards.size();
-        MacAddress mac = network.mac() == null ? CardAddress.of(disks, number) : MacAddress.parse(network.mac());
+        MacAddress mac =
+                network.mac() == null ? CardAddress.of(network.link(), disks, number) : MacAddress.parse(network.mac());
         EthernetLink link = cable(network.link());
         if (recorder != null) {
             // Before anybody can send.
