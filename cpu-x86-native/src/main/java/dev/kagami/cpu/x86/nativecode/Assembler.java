@@ -47,6 +47,20 @@ final class Assembler {
         bytes[position++] = (byte) b;
     }
 
+    /** {@return a copy of what was emitted from a position on} */
+    byte[] copyOf(int from) {
+        return Arrays.copyOfRange(bytes, from, position);
+    }
+
+    /** Emits some bytes. */
+    void append(byte[] code) {
+        while (position + code.length > bytes.length) {
+            bytes = Arrays.copyOf(bytes, 2 * bytes.length);
+        }
+        System.arraycopy(code, 0, bytes, position, code.length);
+        position += code.length;
+    }
+
     void emit32(int value) {
         emit(value);
         emit(value >> 8);

@@ -7,9 +7,18 @@ import dev.kagami.cpu.x86.decode.Instruction;
  * rdi. All of that leaves the flags alone.
  */
 final class MemoryCode {
+    /** Bytes at the end of a jump that say how far. */
+    private static final int JUMP_DISPLACEMENT = 4;
+
+    /** Sizes of accesses: the powers of 2 from 1 to 64. */
+    private static final int KINDS = 7;
+
     private final BlockCode block;
     private final Assembler asm;
     private final Instruction in;
+
+    /** The code of each kind of lookup, by the logarithm of its size and whether it is for a write: always the same. */
+    private final byte[][] checks = new byte[2 * KINDS][];
 
     MemoryCode(BlockCode block) {
         this.block = block;
@@ -86,6 +95,23 @@ final class MemoryCode {
         if (block.addressEnd == BlockCode.NOWHERE) {
             block.addressEnd = asm.position();
         }
+        if (Integer.bitCount(size) != 1) {
+            throw new AssertionError("an access of %d bytes".formatted(size));
+        }
+        int kind = 2 * Integer.numberOfTrailingZeros(size) + (write ? 1 : 0);
+        if (checks[kind] == null) {
+            int from = asm.position();
+            emitCheck(size, write);
+            checks[kind] = asm.copyOf(from);
+        } else {
+            asm.append(checks[kind]);
+        }
+        block.miss(size, write, asm.position() - JUMP_DISPLACEMENT);
+        block.addressAt = BlockCode.NOWHERE;
+    }
+
+    /** Emits the lookup, with a jump at its end to be filled in that is taken at a miss. */
+    private void emitCheck(int size, boolean write) {
         asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.TLB_INDEX_MASK);
         asm.loadState(Registers.VALUE, StateBlock.TLB);
         asm.lea(Registers.POINTER, Registers.VALUE, Registers.POINTER, 3, 0);
@@ -95,8 +121,7 @@ final class MemoryCode {
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.VALUE, 0, size - 1);
         asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.PAGE_MASK);
         int hit = asm.jumpIfRcxZero();
-        block.miss(size, write, asm.jump());
+        asm.jump();
         asm.landShort(hit);
-        block.addressAt = BlockCode.NOWHERE;
     }
 }
