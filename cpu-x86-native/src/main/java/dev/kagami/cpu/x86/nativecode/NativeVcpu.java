@@ -287,7 +287,7 @@ final class NativeVcpu extends TranslatingVcpu {
         if (number < 0) {
             return null;
         }
-        NativeBlock block = code.known(guest, number, codeMode() | (vectors ? VECTOR_MODE : 0));
+        NativeBlock block = code.known(guest, number, blockMode(vectors));
         if (block == null || block.entry == NativeBlock.COLD || eventsPending()) {
             return null;
         }
@@ -325,13 +325,18 @@ final class NativeVcpu extends TranslatingVcpu {
         interpretInstruction();
     }
 
+    /** {@return what blocks that may be gone on at depend on besides their bytes} */
+    private int blockMode(boolean withVectors) {
+        return codeMode() | (withVectors ? VECTOR_MODE : 0) | (avx ? AVX_MODE : 0);
+    }
+
     /** Finds the block at an address; counts it and translates it when it has become hot. Faults as a fetch does. */
     private @Nullable NativeBlock find(long linear, boolean withVectors) {
         int number = codePage(linear);
         if (number < 0) {
             return null;
         }
-        int mode = codeMode() | (withVectors ? VECTOR_MODE : 0) | (avx ? AVX_MODE : 0);
+        int mode = blockMode(withVectors);
         NativeBlock block = code.block(linear, number, mode);
         if (block.entry == NativeBlock.COLD && !block.refused && !block.needsVectors && ++block.heat >= options.hot()) {
             translate(block);
