@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module dev.kagami.block {
     requires static org.jspecify;
+    requires dev.kagami.zstd;
 
     exports dev.kagami.block;
     exports dev.kagami.block.iso;

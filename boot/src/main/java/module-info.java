@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module dev.kagami.boot {
     requires static org.jspecify;
+    requires dev.kagami.zstd;
     requires transitive dev.kagami.cpu;
     requires org.tukaani.xz;
 

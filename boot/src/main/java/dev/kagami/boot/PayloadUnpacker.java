@@ -1,5 +1,7 @@
 package dev.kagami.boot;
 
+import dev.kagami.zstd.WindowTooLargeException;
+import dev.kagami.zstd.ZstdDecoder;
 import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -48,7 +50,7 @@ final class PayloadUnpacker {
         try {
             decode(in, format, size, sink);
             return true;
-        } catch (MemoryLimitException e) {
+        } catch (MemoryLimitException | WindowTooLargeException e) {
             return false;
         } catch (IOException e) {
             throw BootException.corrupt(kernel.name(), where + ": " + reason(e));
@@ -68,7 +70,7 @@ final class PayloadUnpacker {
         int memoryLimitKibibytes = (int) (memoryLimit >> 10);
         switch (format) {
             case LZ4 -> Lz4LegacyDecoder.decode(in, size, sink);
-            case ZSTD -> ZstdDecoder.decode(new BufferedInputStream(in, BUFFER), size, memoryLimit, sink);
+            case ZSTD -> ZstdDecoder.decode(new BufferedInputStream(in, BUFFER), size, memoryLimit, sink::accept);
             case GZIP -> drain(new GZIPInputStream(in, BUFFER), size, sink);
             case XZ ->
                 drain(new SingleXZInputStream(new BufferedInputStream(in, BUFFER), memoryLimitKibibytes), size, sink);

@@ -1,7 +1,7 @@
 package dev.kagami.block.qcow2;
 
 import dev.kagami.block.BlockException;
-import dev.kagami.block.zstd.Zstd;
+import dev.kagami.zstd.Zstd;
 import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;

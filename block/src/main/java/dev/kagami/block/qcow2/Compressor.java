@@ -1,6 +1,6 @@
 package dev.kagami.block.qcow2;
 
-import dev.kagami.block.zstd.ZstdEncoder;
+import dev.kagami.zstd.ZstdEncoder;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;

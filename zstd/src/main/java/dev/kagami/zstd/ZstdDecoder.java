@@ -1,17 +1,29 @@
-package dev.kagami.boot;
+package dev.kagami.zstd;
 
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
 import java.util.zip.ZipException;
-import org.tukaani.xz.MemoryLimitException;
 
 /**
  * Decodes Zstandard frames (RFC 8878) without dictionaries; content checksums are not checked. Keeps the window only, and
  * never more than the declared size of the output.
  */
-final class ZstdDecoder {
+public final class ZstdDecoder {
+    /** Takes the output in order, piece by piece, so that nobody needs to hold the whole of it. */
+    @FunctionalInterface
+    public interface Output {
+        /**
+         * Takes the next bytes. The array belongs to the decoder again on return.
+         *
+         * @param bytes holds the piece
+         * @param offset index of its first byte
+         * @param length bytes, may be 0
+         */
+        void accept(byte[] bytes, int offset, int length);
+    }
+
     private static final int MAGIC = 0xFD2FB528;
     private static final int SKIPPABLE_MAGIC = 0x184D2A50;
     private static final int SKIPPABLE_MASK = 0xFFFF_FFF0;
@@ -26,7 +38,7 @@ final class ZstdDecoder {
     private final InputStream in;
     private final long size;
     private final long memoryLimit;
-    private final ByteSink out;
+    private final Output out;
 
     /** The window, and behind it what is being decoded. */
     private byte[] buffer = new byte[0];
@@ -36,7 +48,7 @@ final class ZstdDecoder {
     private long produced;
     private final byte[] block = new byte[MAX_BLOCK + ZstdBits.PADDING];
 
-    private ZstdDecoder(InputStream in, long size, long memoryLimit, ByteSink out) {
+    private ZstdDecoder(InputStream in, long size, long memoryLimit, Output out) {
         this.in = in;
         this.size = size;
         this.memoryLimit = memoryLimit;
@@ -50,10 +62,10 @@ final class ZstdDecoder {
      * @param size bytes of output
      * @param memoryLimit most bytes for the window
      * @param out takes the output
-     * @throws MemoryLimitException when the window is larger; there was no output then
+     * @throws WindowTooLargeException when the window is larger; there was no output then
      * @throws IOException when the data is damaged or has less or more output
      */
-    static void decode(InputStream in, long size, long memoryLimit, ByteSink out) throws IOException {
+    public static void decode(InputStream in, long size, long memoryLimit, Output out) throws IOException {
         ZstdDecoder decoder = new ZstdDecoder(in, size, memoryLimit, out);
         while (decoder.produced < size) {
             decoder.frame();
@@ -96,8 +108,7 @@ final class ZstdDecoder {
         // Nothing refers to what was never produced, whatever the header says.
         window = window < 0 ? size : Math.min(window, size);
         if (capacity() > memoryLimit) {
-            throw new MemoryLimitException(
-                    (int) (capacity() >> 10), (int) Math.min(memoryLimit >> 10, Integer.MAX_VALUE));
+            throw new WindowTooLargeException(capacity(), memoryLimit);
         }
         end = 0;
         ZstdBlock entropy = new ZstdBlock();
@@ -130,7 +141,7 @@ final class ZstdDecoder {
             case BLOCK_COMPRESSED -> {
                 readFully(block, 0, length);
                 try {
-                    end = entropy.decode(block, length, buffer, end, end + MAX_BLOCK);
+                    end = entropy.decode(block, length, buffer, 0, end, end + MAX_BLOCK);
                 } catch (IndexOutOfBoundsException e) {
                     throw new ZipException("zstd block has a length or an offset outside of its data");
                 }

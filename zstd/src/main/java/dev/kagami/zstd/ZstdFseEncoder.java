@@ -1,4 +1,4 @@
-package dev.kagami.block.zstd;
+package dev.kagami.zstd;
 
 /**
  * Turns a table of finite-state entropy codes around: which state, read for a symbol, leads to a given next state.

@@ -1,4 +1,4 @@
-package dev.kagami.block.zstd;
+package dev.kagami.zstd;
 
 import java.util.zip.ZipException;
 

@@ -1,10 +1,10 @@
-package dev.kagami.block.zstd;
+package dev.kagami.block;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.kagami.block.QemuImg;
-import dev.kagami.block.TestDisk;
+import dev.kagami.zstd.Zstd;
+import dev.kagami.zstd.ZstdEncoder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
