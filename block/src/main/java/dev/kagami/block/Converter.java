@@ -10,6 +10,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -55,6 +56,28 @@ final class Converter {
             if (!done) {
                 DiskImages.delete(file);
             }
+        }
+    }
+
+    /** Copies all that isn't zeros. */
+    static void copy(BlockImage source, BlockImage target) {
+        new Converter(source, target, ImageOptions.qcow2(), (done, all) -> {}).copy();
+    }
+
+    /** Copies ranges, with their zeros. The function tells n bytes to copy from an offset on, or -n to skip. */
+    static void copyRanges(BlockImage source, BlockImage target, LongUnaryOperator ranges) {
+        MemorySegment buffer = Arena.ofAuto().allocate(BUFFER_SIZE, Long.BYTES);
+        long at = 0;
+        while (at < source.size()) {
+            long wanted = ranges.applyAsLong(at);
+            long end = at + Math.abs(wanted);
+            while (wanted > 0 && at < end) {
+                MemorySegment piece = buffer.asSlice(0, Math.min(BUFFER_SIZE, end - at));
+                source.read(at, piece);
+                target.write(at, piece);
+                at += piece.byteSize();
+            }
+            at = end;
         }
     }
 

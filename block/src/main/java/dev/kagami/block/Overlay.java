@@ -5,6 +5,8 @@ import dev.kagami.block.qcow2.Qcow2Image;
 import dev.kagami.block.storage.FileStorage;
 import dev.kagami.block.storage.Storage;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -90,6 +92,70 @@ public final class Overlay {
 
     /** {@return a view of an image whose {@code close} leaves the image open} */
     public static BlockImage shared(BlockImage image) {
-        return new SharedImage(image);
+        return new SharedImage(image, image.readOnly());
+    }
+
+    /** {@return a view of an image that nobody writes any more, as the base of overlays; its {@code close} leaves it open} */
+    public static BlockImage frozen(BlockImage image) {
+        return new SharedImage(image, true);
+    }
+
+    /**
+     * Copies what an image holds to one that is thrown away when it is closed, or with this process.
+     *
+     * @param image any image, which nobody writes meanwhile; stays open
+     * @param directory where the copy takes its space
+     * @return the copy
+     */
+    public static BlockImage copy(BlockImage image, Path directory) {
+        Storage storage = FileStorage.temporary(directory);
+        try {
+            DiskImages.initialize(storage, image.size(), ImageOptions.qcow2(), null, null);
+            BlockImage copy = Qcow2Image.open(storage, Qcow2Header.read(storage), null);
+            Converter.copy(image, copy);
+            return copy;
+        } catch (RuntimeException e) {
+            storage.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Makes an overlay that lasts of one that was {@linkplain #temporary(Path, OpenOptions, Path) temporary}, and of those that
+     * it is based on: they need not exist any longer than this process does.
+     *
+     * @param overlay the overlay, which nobody writes meanwhile; stays open
+     * @param file where there is no file yet
+     */
+    public static void keep(BlockImage overlay, Path file) {
+        List<Qcow2Image> layers = new ArrayList<>();
+        BlockImage base = unwrap(overlay);
+        while (base instanceof Qcow2Image layer
+                && layer.header().backingFile() == null
+                && layer.backing() instanceof BlockImage below) {
+            layers.add(layer);
+            base = unwrap(below);
+        }
+        if (layers.isEmpty()) {
+            throw new IllegalArgumentException("no temporary overlay: " + overlay.file());
+        }
+        create(file, base.file(), base.format(), overlay.size());
+        try (BlockImage target = DiskImages.open(file, OpenOptions.readWrite())) {
+            Converter.copyRanges(overlay, target, offset -> {
+                long nearest = Long.MAX_VALUE;
+                for (Qcow2Image layer : layers) {
+                    long own = layer.ownExtent(offset);
+                    if (own > 0) {
+                        return own;
+                    }
+                    nearest = Math.min(nearest, -own);
+                }
+                return -nearest;
+            });
+        }
+    }
+
+    private static BlockImage unwrap(BlockImage image) {
+        return image instanceof SharedImage view ? unwrap(view.image()) : image;
     }
 }

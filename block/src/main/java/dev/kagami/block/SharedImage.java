@@ -3,8 +3,21 @@ package dev.kagami.block;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 
-/** A view of an image that somebody else closes. */
-record SharedImage(BlockImage image) implements BlockImage {
+/**
+ * A view of an image that somebody else closes.
+ *
+ * @param image the image
+ * @param readOnly whether writes are refused
+ */
+record SharedImage(BlockImage image, boolean readOnly) implements BlockImage {
+    private BlockImage target() {
+        if (readOnly) {
+            throw new BlockException(
+                    BlockException.Code.READ_ONLY, image.file() + " is only read", "write to an overlay over it");
+        }
+        return image;
+    }
+
     @Override
     public Path file() {
         return image.file();
@@ -21,11 +34,6 @@ record SharedImage(BlockImage image) implements BlockImage {
     }
 
     @Override
-    public boolean readOnly() {
-        return image.readOnly();
-    }
-
-    @Override
     public int clusterSize() {
         return image.clusterSize();
     }
@@ -37,17 +45,17 @@ record SharedImage(BlockImage image) implements BlockImage {
 
     @Override
     public void write(long offset, MemorySegment source) {
-        image.write(offset, source);
+        target().write(offset, source);
     }
 
     @Override
     public void writeZeroes(long offset, long length, boolean unmap) {
-        image.writeZeroes(offset, length, unmap);
+        target().writeZeroes(offset, length, unmap);
     }
 
     @Override
     public void discard(long offset, long length) {
-        image.discard(offset, length);
+        target().discard(offset, length);
     }
 
     @Override
@@ -57,7 +65,7 @@ record SharedImage(BlockImage image) implements BlockImage {
 
     @Override
     public void resize(long newSize) {
-        image.resize(newSize);
+        target().resize(newSize);
     }
 
     @Override

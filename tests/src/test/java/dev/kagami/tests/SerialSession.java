@@ -51,6 +51,13 @@ final class SerialSession implements AutoCloseable {
         return session;
     }
 
+    /** Lets a copy of a machine go on from a snapshot. */
+    static SerialSession branch(Snapshot snapshot) {
+        SerialSession session = new SerialSession(snapshot::branch, c -> {});
+        session.machine.resume();
+        return session;
+    }
+
     /** {@return the machine} */
     VirtualMachine machine() {
         return machine;

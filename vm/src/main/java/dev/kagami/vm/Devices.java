@@ -58,7 +58,7 @@ final class Devices implements AutoCloseable {
     private volatile List<NetworkCard> cards = List.of();
     private final List<PortPump> pumps = new ArrayList<>();
     private final List<VirtioDevice> devices = new ArrayList<>();
-    private final List<BlockDevice> disks = new CopyOnWriteArrayList<>();
+    private final List<DiskStack> stacks = new CopyOnWriteArrayList<>();
     /** What the devices use of the host, to be closed in the reverse order. */
     private final List<AutoCloseable> backends = new ArrayList<>();
 
@@ -87,9 +87,22 @@ final class Devices implements AutoCloseable {
      * @throws KagamiException when something of it can't be had; nothing stays open
      */
     void open() {
+        open(List.of());
+    }
+
+    /**
+     * Opens what the devices use of the host.
+     *
+     * @param bases what to base the disks on, by number; null elements, or an empty list, for their images
+     * @throws KagamiException when something of it can't be had; nothing stays open
+     */
+    void open(List<@Nullable SharedDisk> bases) {
         try {
             devices.add(new EntropyDevice(EntropyConfig.host()));
-            config.disks().forEach(this::addDisk);
+            for (int i = 0; i < config.disks().size(); i++) {
+                Disk disk = config.disks().get(i);
+                addDisk(disk, disk.mode() == Disk.Mode.READ_ONLY || bases.isEmpty() ? null : bases.get(i));
+            }
             CloudInit seed = config.cloudInit();
             if (seed != null) {
                 addSeed(seed);
@@ -120,14 +133,19 @@ final class Devices implements AutoCloseable {
         return devices;
     }
 
+    /** {@return the disks, by number} */
+    List<DiskStack> disks() {
+        return stacks;
+    }
+
     /** {@return the first disk, which the machine boots from when no kernel was given} */
     BlockImage bootDisk() {
-        return disks.getFirst().image();
+        return stacks.getFirst();
     }
 
     /** {@return the open disks, none before {@link #open}; any thread may call this, at any time} */
     List<BlockImage> diskImages() {
-        return disks.stream().map(BlockDevice::image).toList();
+        return List.copyOf(stacks);
     }
 
     /** {@return the vsock device, or null when there is none; any thread may call this, at any time} */
@@ -180,11 +198,12 @@ final class Devices implements AutoCloseable {
         return balloon;
     }
 
-    private void addDisk(Disk disk) {
-        int number = disks.size() + 1;
-        BlockDevice device = DiskFiles.open(disk, "kagami-disk-" + number);
+    private void addDisk(Disk disk, @Nullable SharedDisk base) {
+        int number = stacks.size() + 1;
+        DiskStack stack = DiskFiles.open(disk, base);
+        BlockDevice device = DiskFiles.serve(stack, disk, "kagami-disk-" + number);
         backends.add(device);
-        disks.add(device);
+        stacks.add(stack);
         String serial = disk.serial() == null ? "kagami-" + number : disk.serial();
         devices.add(new DiskDevice(new DiskConfig(device, serial, disk.queues())));
     }
@@ -322,6 +341,7 @@ final class Devices implements AutoCloseable {
             closeQuietly(backend);
         }
         backends.clear();
+        stacks.clear();
         if (sockets != null) {
             sockets.close();
         }

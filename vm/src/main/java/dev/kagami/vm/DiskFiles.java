@@ -21,26 +21,39 @@ final class DiskFiles {
      * Opens a disk, making its overlay and growing it where that is asked for.
      *
      * @param disk the disk
-     * @param name of the threads that serve it, where it has several queues
+     * @param base what a snapshot has of it, or null to open its files
      * @return the open disk
      * @throws KagamiException when a file can't be used
      */
-    static BlockDevice open(Disk disk, String name) {
+    static DiskStack open(Disk disk, @Nullable SharedDisk base) {
         try {
+            if (base != null) {
+                return DiskStack.above(base);
+            }
             BlockImage image = openImage(disk);
             try {
                 grow(image, disk);
+                return new DiskStack(disk.mode(), image, null);
             } catch (RuntimeException e) {
                 image.close();
                 throw e;
             }
-            // A queue is served on its device's thread; for several at a time there must be more.
-            return disk.queues() == 1
-                    ? BlockDevice.synchronous(image)
-                    : BlockDevice.threaded(image, name, disk.queues());
         } catch (BlockException e) {
             throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
         }
+    }
+
+    /**
+     * Has a disk's requests done.
+     *
+     * @param image the open disk, closed with the device
+     * @param disk its description
+     * @param name of the threads that serve it, where it has several queues
+     * @return the device
+     */
+    static BlockDevice serve(BlockImage image, Disk disk, String name) {
+        // A queue is served on its device's thread; for several at a time there must be more.
+        return disk.queues() == 1 ? BlockDevice.synchronous(image) : BlockDevice.threaded(image, name, disk.queues());
     }
 
     private static BlockImage openImage(Disk disk) {

@@ -44,6 +44,8 @@ public enum ErrorCode {
     HOST_OUT_OF_MEMORY,
     /** A snapshot could not be written: the disk is full, for example. The machine goes on. */
     SNAPSHOT_UNWRITABLE,
+    /** The machine has a device whose state can't be saved. */
+    SNAPSHOT_UNSUPPORTED,
     /** A file is no snapshot, is damaged, or was written by another version. */
     SNAPSHOT_UNUSABLE,
     /** A snapshot is of a machine with other hardware than it is to be restored on. */

@@ -154,6 +154,19 @@ public record Network(Link link, @Nullable String mac, List<Forward> forwards) {
         return forward(Forward.tcp(hostPort, guestPort));
     }
 
+    /** {@return the card with the same forwards, from any ports of the host that are free} */
+    Network withFreePorts() {
+        return new Network(
+                link,
+                mac,
+                forwards.stream()
+                        .map(forward -> new Forward(
+                                forward.protocol(),
+                                new InetSocketAddress(forward.local().getAddress(), 0),
+                                forward.guestPort()))
+                        .toList());
+    }
+
     /**
      * Adds a forward.
      *

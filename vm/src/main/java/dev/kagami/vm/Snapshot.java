@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -36,12 +37,22 @@ public final class Snapshot implements AutoCloseable {
     /** What the machine was made from; null when the snapshot comes from a file. */
     private final @Nullable VirtualMachineConfig config;
 
-    private final Engines engines;
+    /** What the disks are based on, by number. */
+    private final List<@Nullable SharedDisk> disks;
 
-    Snapshot(SnapshotFile file, String name, @Nullable VirtualMachineConfig config, Engines engines) {
+    private final Engines engines;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    Snapshot(
+            SnapshotFile file,
+            String name,
+            @Nullable VirtualMachineConfig config,
+            List<@Nullable SharedDisk> disks,
+            Engines engines) {
         this.file = file;
         this.name = name;
         this.config = config;
+        this.disks = disks;
         this.engines = engines;
     }
 
@@ -59,7 +70,14 @@ public final class Snapshot implements AutoCloseable {
 
     static Snapshot open(Path file, Engines engines) {
         try {
-            return new Snapshot(SnapshotFile.open(file), file.toString(), null, engines);
+            SnapshotFile opened = SnapshotFile.open(file);
+            try {
+                return new Snapshot(
+                        opened, file.toString(), null, SavedDiskFiles.open(file, opened.sections()), engines);
+            } catch (Throwable e) {
+                opened.close();
+                throw e;
+            }
         } catch (SnapshotException e) {
             throw refused(file.toString(), e);
         } catch (IOException e) {
@@ -73,7 +91,7 @@ public final class Snapshot implements AutoCloseable {
         }
     }
 
-    private static KagamiException refused(String name, SnapshotException e) {
+    static KagamiException refused(String name, SnapshotException e) {
         return new KagamiException(
                 ErrorCode.SNAPSHOT_UNUSABLE,
                 "snapshot %s can't be used: %s".formatted(name, e.getMessage()),
@@ -110,7 +128,40 @@ public final class Snapshot implements AutoCloseable {
         return machine;
     }
 
+    /**
+     * Makes a copy of the machine that goes on from here, paused. Its serial port is connected to nothing unless the changes
+     * say otherwise, ports that are forwarded from the host get free numbers, and what it writes to its disks is forgotten
+     * at its end, in whatever mode they are.
+     *
+     * @param changes changes the description of the original
+     * @return the copy, {@link VirtualMachine.State#PAUSED}
+     * @throws IllegalStateException when the snapshot comes from a file, which has no description; use {@link #restore}
+     * @throws KagamiException when the changes make another machine of it, or the host has no room
+     */
+    public VirtualMachine branch(Consumer<VirtualMachineConfig.Builder> changes) {
+        VirtualMachineConfig original = config;
+        if (original == null) {
+            throw new IllegalStateException(
+                    "a snapshot from a file has no description; describe the machine to restore()");
+        }
+        return restore(original.branch(changes));
+    }
+
+    /**
+     * Makes a copy of the machine that goes on from here, paused, connected to nothing that isn't its own.
+     *
+     * @return the copy, {@link VirtualMachine.State#PAUSED}
+     */
+    public VirtualMachine branch() {
+        return branch(c -> {});
+    }
+
     // ---------------------------------------------------------------- for machines
+
+    /** {@return what the disks are based on, by number} */
+    List<@Nullable SharedDisk> disks() {
+        return disks;
+    }
 
     static void describe(Sections sections, VirtualMachineConfig config, Engine engine, Devices devices) {
         sections.put(MACHINE, description(config, engine, devices));
@@ -185,14 +236,16 @@ public final class Snapshot implements AutoCloseable {
         }
     }
 
-    /** {@return what the machine was made from; null when the snapshot comes from a file} */
-    @Nullable
-    VirtualMachineConfig config() {
-        return config;
-    }
-
     @Override
     public void close() {
+        if (closed.getAndSet(true)) {
+            return;
+        }
+        for (SharedDisk disk : disks) {
+            if (disk != null) {
+                disk.release();
+            }
+        }
         try {
             file.close();
         } catch (IOException e) {

@@ -1,6 +1,7 @@
 package dev.kagami.vm;
 
 import dev.kagami.agent.AgentException;
+import dev.kagami.block.BlockException;
 import dev.kagami.memory.GuestMemory;
 import dev.kagami.virtio.balloon.BalloonDevice;
 import dev.kagami.virtio.console.ConsoleDevice;
@@ -17,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
@@ -230,7 +232,7 @@ public final class VirtualMachine implements AutoCloseable {
             startNanos = System.nanoTime();
             Machine first;
             try {
-                devices.open();
+                devices.open(snapshot.disks());
                 MachineEvents.SnapshotTaken event = recorder.begin("restore");
                 snapshot.check(config, engine.engine(), devices);
                 first = Machine.restore(config, engine.engine(), devices, snapshot);
@@ -412,9 +414,15 @@ public final class VirtualMachine implements AutoCloseable {
         boolean compress = Set.of(options).contains(SaveOption.COMPRESS);
         MachineEvents.SnapshotTaken event = recorder.begin("save");
         operations.lock();
-        try (SnapshotWriter.Replacement written =
-                whileStill("save", (sections, memory) -> SnapshotWriter.prepare(file, sections, memory, compress))) {
+        List<Path> disks = new ArrayList<>();
+        boolean done = false;
+        try (SnapshotWriter.Replacement written = whileStill("save", (sections, memory) -> {
+            disks.addAll(SavedDiskFiles.save(file.toAbsolutePath(), sections, config.disks(), devices.disks()));
+            return SnapshotWriter.prepare(file, sections, memory, compress);
+        })) {
             written.commit();
+            done = true;
+            SavedDiskFiles.deleteOthers(file, disks);
             MachineEvents.finish(event);
         } catch (IOException e) {
             throw new KagamiException(
@@ -423,6 +431,9 @@ public final class VirtualMachine implements AutoCloseable {
                     "save to a directory that you may write to, with room for the guest's memory",
                     e);
         } finally {
+            if (!done) {
+                SavedDiskFiles.delete(disks);
+            }
             operations.unlock();
         }
     }
@@ -439,9 +450,19 @@ public final class VirtualMachine implements AutoCloseable {
         operations.lock();
         try {
             MachineEvents.SnapshotTaken event = recorder.begin("snapshot");
-            SnapshotFile file = whileStill("snapshot", VirtualMachine::temporary);
+            Snapshot taken = whileStill("snapshot", (sections, memory) -> {
+                SnapshotFile file = temporary(sections, memory);
+                List<@Nullable SharedDisk> disks = new ArrayList<>();
+                try {
+                    devices.disks().forEach(disk -> disks.add(disk.freeze()));
+                    return new Snapshot(file, "of a machine", config, disks, engines);
+                } catch (BlockException e) {
+                    new Snapshot(file, "of a machine", config, disks, engines).close();
+                    throw new IOException(e.getMessage(), e);
+                }
+            });
             MachineEvents.finish(event);
-            return new Snapshot(file, "of a machine", config, engines);
+            return taken;
         } catch (IOException e) {
             throw new KagamiException(
                     ErrorCode.SNAPSHOT_UNWRITABLE,
@@ -467,6 +488,12 @@ public final class VirtualMachine implements AutoCloseable {
             resume = state == State.RUNNING;
         } finally {
             lock.unlock();
+        }
+        if (!config.shares().isEmpty()) {
+            throw new KagamiException(
+                    ErrorCode.SNAPSHOT_UNSUPPORTED,
+                    "a machine with shared directories can't be saved: its guest holds files of the host open",
+                    "copy files with copyTo and copyFrom instead of sharing a directory");
         }
         if (resume) {
             pause();

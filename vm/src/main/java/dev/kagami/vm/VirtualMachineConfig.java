@@ -84,6 +84,30 @@ public record VirtualMachineConfig(
         return possible ? agent : AgentChannel.NONE;
     }
 
+    /** {@return a description of a copy that shares nothing of the host with the original, with changes} */
+    VirtualMachineConfig branch(Consumer<Builder> changes) {
+        Builder copy = new Builder();
+        copy.linux = linux;
+        copy.diskCommandLine = diskCommandLine;
+        copy.cpus = cpus;
+        copy.cpuModel = cpuModel;
+        copy.memory = memory;
+        copy.engine = engine;
+        copy.disks.addAll(disks);
+        copy.cloudInit = cloudInit;
+        networks.forEach(network -> copy.networks.add(network.withFreePorts()));
+        copy.vsock = vsock == null ? null : new Vsock(vsock.guestCid(), null);
+        copy.agent = agent;
+        copy.ports.addAll(ports);
+        copy.shares.addAll(shares);
+        copy.balloon = balloon;
+        copy.debugExitPort = debugExitPort;
+        copy.testDevice = testDevice;
+        copy.onReset = onReset;
+        changes.accept(copy);
+        return copy.build();
+    }
+
     /** {@return everything that is wrong with this description; empty when a machine can be made from it} */
     public List<Problem> validate() {
         return validate(Engines.installed());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kagami.block.BlockDevice;
+import dev.kagami.block.BlockImage;
 import dev.kagami.block.BlockRequest;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -31,24 +32,24 @@ final class DiskFilesTest {
         image = Files.write(directory.resolve("image"), contents);
     }
 
-    private static byte read(BlockDevice disk, long offset) {
+    private static byte read(BlockImage disk, long offset) {
         MemorySegment one = MemorySegment.ofArray(new byte[1]);
-        disk.image().read(offset, one);
+        disk.read(offset, one);
         return one.get(ValueLayout.JAVA_BYTE, 0);
     }
 
-    private static void write(BlockDevice disk, long offset) {
-        disk.image().write(offset, MemorySegment.ofArray(new byte[] {1}));
+    private static void write(BlockImage disk, long offset) {
+        disk.write(offset, MemorySegment.ofArray(new byte[] {1}));
     }
 
     @Test
     void anOverlayIsMadeOnceAndKeepsWhatIsWritten() throws IOException {
         Disk disk = Disk.overlay(image, directory.resolve("overlay"));
-        try (BlockDevice open = DiskFiles.open(disk, "disk")) {
+        try (BlockImage open = DiskFiles.open(disk, null)) {
             assertThat(read(open, 0)).isEqualTo((byte) 7);
             write(open, 0);
         }
-        try (BlockDevice open = DiskFiles.open(disk, "disk")) {
+        try (BlockImage open = DiskFiles.open(disk, null)) {
             assertThat(read(open, 0)).isEqualTo((byte) 1);
             assertThat(read(open, 512)).isEqualTo((byte) 7);
         }
@@ -58,9 +59,9 @@ final class DiskFilesTest {
     @Test
     void anOverlayOfAnotherImageIsRefused() throws IOException {
         Path overlay = directory.resolve("overlay");
-        DiskFiles.open(Disk.overlay(image, overlay), "disk").close();
+        DiskFiles.open(Disk.overlay(image, overlay), null).close();
         Path other = Files.copy(image, directory.resolve("other"));
-        assertThatThrownBy(() -> DiskFiles.open(Disk.overlay(other, overlay), "disk"))
+        assertThatThrownBy(() -> DiskFiles.open(Disk.overlay(other, overlay), null))
                 .isInstanceOfSatisfying(
                         KagamiException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.DISK_UNUSABLE))
                 .hasMessageContaining("overlay")
@@ -70,14 +71,14 @@ final class DiskFilesTest {
     @Test
     void disksGrowInTheirOverlaysAndLeaveTheImageAlone() throws IOException {
         for (Disk disk : new Disk[] {Disk.temporary(image), Disk.overlay(image, directory.resolve("overlay"))}) {
-            try (BlockDevice open = DiskFiles.open(disk.grownTo(4 * SIZE), "disk")) {
+            try (BlockImage open = DiskFiles.open(disk.grownTo(4 * SIZE), null)) {
                 assertThat(open.size()).isEqualTo(4 * SIZE);
                 assertThat(read(open, SIZE - 1)).isEqualTo((byte) 7);
                 assertThat(read(open, SIZE)).isZero();
             }
         }
         assertThat(Files.size(image)).isEqualTo(SIZE);
-        try (BlockDevice open = DiskFiles.open(Disk.of(image).grownTo(2 * SIZE), "disk")) {
+        try (BlockImage open = DiskFiles.open(Disk.of(image).grownTo(2 * SIZE), null)) {
             assertThat(open.size()).isEqualTo(2 * SIZE);
         }
         assertThat(Files.size(image)).isEqualTo(2 * SIZE);
@@ -86,15 +87,16 @@ final class DiskFilesTest {
     @Test
     void aDiskIsNotMadeSmallerAndIsFreeAfterwards() {
         Disk disk = Disk.of(image);
-        assertThatThrownBy(() -> DiskFiles.open(disk.grownTo(SIZE / 2), "disk"))
+        assertThatThrownBy(() -> DiskFiles.open(disk.grownTo(SIZE / 2), null))
                 .isInstanceOf(KagamiException.class)
                 .hasMessageContaining("smaller");
-        DiskFiles.open(disk, "disk").close();
+        DiskFiles.open(disk, null).close();
     }
 
     @Test
     void severalQueuesAreServedByThreadsOfTheDisk() throws InterruptedException {
-        try (BlockDevice open = DiskFiles.open(Disk.readOnly(image).withQueues(2), "several-queues")) {
+        Disk disk = Disk.readOnly(image).withQueues(2);
+        try (BlockDevice open = DiskFiles.serve(DiskFiles.open(disk, null), disk, "several-queues")) {
             assertThat(open.readOnly()).isTrue();
             String[] thread = new String[1];
             CountDownLatch done = new CountDownLatch(1);

@@ -1050,6 +1050,34 @@ public final class Qcow2Image implements BlockImage {
         return isZero(entry) ? -span : span;
     }
 
+    /**
+     * Tells what this file has itself, whatever it is based on.
+     *
+     * @param offset a byte on the disk
+     * @return n &gt; 0 when the n bytes from there are in this file, or zeros by its say; -n &lt; 0 when n bytes from there are
+     *     those of its backing file; never 0, and never past the end
+     */
+    public long ownExtent(long offset) {
+        check(offset, 1);
+        while (true) {
+            shared.lock();
+            try {
+                int l1Index = map.l1Index(offset);
+                if (map.l2Offset(l1Index) == 0) {
+                    return offset - Math.min(size, tableEnd(l1Index));
+                }
+                CachedTable table = map.cached(l1Index);
+                if (table != null) {
+                    long span = Math.min(size - offset, state.clusterSize - inCluster(offset));
+                    return isUnallocated(table.get(map.l2Index(offset))) ? -span : span;
+                }
+            } finally {
+                shared.unlock();
+            }
+            load(offset);
+        }
+    }
+
     private long backingExtent(long offset, long span) {
         if (backing == null || offset >= backing.size()) {
             return -span;
