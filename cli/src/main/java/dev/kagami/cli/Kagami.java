@@ -23,6 +23,7 @@ import picocli.CommandLine.Spec;
             RunCommand.class,
             PsCommand.class,
             ConsoleCommand.class,
+            ExecCommand.class,
             LogsCommand.class,
             StopCommand.class,
             ForwardCommand.class,

@@ -13,6 +13,8 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -28,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ControlClient implements AutoCloseable {
     private static final Pattern STATUS_LINE = Pattern.compile("HTTP/1\\.1 (\\d{3})( .*)?");
+    private static final int MAX_RESPONSE = 96 << 20;
     private static final int OK = 200;
     private static final int SWITCHING_PROTOCOLS = 101;
 
@@ -93,6 +96,27 @@ public final class ControlClient implements AutoCloseable {
      */
     public void save(Path file, boolean compressed) {
         object("POST", "/v1/machine/save", Map.of("file", file.toAbsolutePath().toString(), "compressed", compressed));
+    }
+
+    /**
+     * Runs a command in the guest, by its agent, and waits for its end.
+     *
+     * @param command a line for {@code /bin/sh}, run by root
+     * @param input its standard input, 2 MiB at most
+     * @param timeout how long it may take, with the guest's start; whole seconds, at least one
+     * @return its exit status and what it printed, 32 MiB at most
+     */
+    public CommandResult exec(String command, byte[] input, Duration timeout) {
+        return Messages.toResult(object(
+                "POST",
+                "/v1/exec",
+                Map.of(
+                        "command",
+                        command,
+                        "stdin",
+                        Base64.getEncoder().encodeToString(input),
+                        "timeoutSeconds",
+                        Math.max(1, timeout.toSeconds()))));
     }
 
     /** {@return counters by name, since the machine was started} */
@@ -165,7 +189,8 @@ public final class ControlClient implements AutoCloseable {
     private HttpMessage exchange(HttpMessage request, int wanted) {
         try {
             request.write(out);
-            HttpMessage response = HttpMessage.read(in).orElseThrow(() -> new IOException("it has ended"));
+            HttpMessage response =
+                    HttpMessage.read(in, MAX_RESPONSE).orElseThrow(() -> new IOException("it has ended"));
             Matcher line = STATUS_LINE.matcher(response.startLine());
             if (!line.matches()) {
                 throw new HttpException(0, "it doesn't answer in HTTP");

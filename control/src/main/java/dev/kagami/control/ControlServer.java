@@ -10,6 +10,7 @@ import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MachineStateException;
 import dev.kagami.vm.SaveOption;
 import dev.kagami.vm.VirtualMachine;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -93,6 +94,7 @@ public final class ControlServer implements AutoCloseable {
         router.add("POST", "/v1/machine/resume", _ -> act(VirtualMachine::resume));
         router.add("POST", "/v1/machine/reset", _ -> act(VirtualMachine::reset));
         router.add("POST", "/v1/machine/save", this::save);
+        router.add("POST", "/v1/exec", this::exec);
         router.add("GET", "/v1/metrics", _ -> json(Messages.ofMetrics(machine.stats())));
         router.add("GET", "/v1/forwards", _ -> forwards());
         router.add("POST", "/v1/forwards", this::addForward);
@@ -143,6 +145,20 @@ public final class ControlServer implements AutoCloseable {
         }
         boolean compressed = Messages.flag(body, "compressed");
         return act(vm -> vm.save(file, compressed ? new SaveOption[] {SaveOption.COMPRESS} : new SaveOption[0]));
+    }
+
+    private Response exec(Request request) {
+        Map<String, Object> body = Json.read(request.body());
+        String command = Messages.text(body, "command", "");
+        byte[] input = Messages.bytes(body, "stdin");
+        try {
+            return json(Messages.ofResult(machine.exec(
+                    command,
+                    o -> o.stdin(new ByteArrayInputStream(input)).timeout(Messages.timeout(body, "timeoutSeconds")))));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return error(INTERNAL_ERROR, "INTERRUPTED", "the machine's process is ending", "start it again");
+        }
     }
 
     private Response forwards() {

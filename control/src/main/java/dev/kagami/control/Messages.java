@@ -1,6 +1,7 @@
 package dev.kagami.control;
 
 import dev.kagami.vm.ErrorCode;
+import dev.kagami.vm.ExecResult;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.Network;
 import dev.kagami.vm.VirtualMachine;
@@ -8,6 +9,7 @@ import dev.kagami.vm.VirtualMachineStats;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -17,6 +19,8 @@ import java.util.Map;
 final class Messages {
     static final String UPGRADE = "kagami-console";
     private static final int MAX_PORT = 65_535;
+    private static final long MAX_TIMEOUT = 365L * 24 * 60 * 60;
+    private static final long USUAL_TIMEOUT = 300;
 
     private Messages() {}
 
@@ -133,6 +137,30 @@ final class Messages {
         object.put("exceptions", stats.exceptions());
         object.put("resets", stats.resets());
         return object;
+    }
+
+    static Map<String, Object> ofResult(ExecResult result) {
+        Map<String, Object> object = new LinkedHashMap<>();
+        object.put("exitStatus", result.exitStatus());
+        object.put("stdout", Base64.getEncoder().encodeToString(result.stdoutBytes()));
+        object.put("stderr", Base64.getEncoder().encodeToString(result.stderrBytes()));
+        return object;
+    }
+
+    static CommandResult toResult(Map<String, Object> object) {
+        return new CommandResult(
+                (int) number(object, "exitStatus", Integer.MIN_VALUE, Integer.MAX_VALUE),
+                bytes(object, "stdout"),
+                bytes(object, "stderr"));
+    }
+
+    /** {@return what a member holds in base 64 (RFC 4648, 4)} */
+    static byte[] bytes(Map<String, Object> object, String member) {
+        return Base64.getDecoder().decode(text(object, member, ""));
+    }
+
+    static Duration timeout(Map<String, Object> object, String member) {
+        return Duration.ofSeconds(object.containsKey(member) ? number(object, member, 1, MAX_TIMEOUT) : USUAL_TIMEOUT);
     }
 
     static String text(Map<String, Object> object, String member, String otherwise) {

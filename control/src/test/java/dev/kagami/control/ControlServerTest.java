@@ -125,6 +125,15 @@ final class ControlServerTest {
     }
 
     @Test
+    void aGuestWithoutAnAgentRunsNoCommands() {
+        try (ControlClient client = machines.connect("foobar")) {
+            assertThatThrownBy(() -> client.exec("echo 42", new byte[0], Duration.ofSeconds(1)))
+                    .isInstanceOfSatisfying(
+                            KagamiException.class, e -> assertThat(e.hint()).isNotEmpty());
+        }
+    }
+
+    @Test
     void savesToAFile() throws Exception {
         Path file = directory.resolve("state");
         try (ControlClient client = machines.connect("foobar")) {

@@ -18,9 +18,6 @@ import org.jspecify.annotations.Nullable;
  * @param body the body; empty if there is none
  */
 public record HttpMessage(String startLine, Map<String, String> headers, byte[] body) {
-    /** How long a body may be that is read. */
-    public static final int MAX_BODY = 4 << 20;
-
     private static final int MAX_LINE = 8 << 10;
     private static final int MAX_FIELDS = 64;
     private static final int BAD_REQUEST = 400;
@@ -33,11 +30,12 @@ public record HttpMessage(String startLine, Map<String, String> headers, byte[] 
      *
      * @param in where from; only the message's bytes are read, so that what follows may be something else. Should be
      *     buffered
+     * @param maxBody how long its body may be, in bytes
      * @return the message; empty at the end of the stream
      * @throws HttpException if it is malformed or too long
      * @throws IOException if the stream fails, or ends in the message
      */
-    public static Optional<HttpMessage> read(InputStream in) throws IOException, HttpException {
+    public static Optional<HttpMessage> read(InputStream in, int maxBody) throws IOException, HttpException {
         String start = line(in);
         if (start == null) {
             return Optional.empty();
@@ -59,10 +57,11 @@ public record HttpMessage(String startLine, Map<String, String> headers, byte[] 
                 throw new HttpException(FIELDS_TOO_LARGE, "the header has too many fields");
             }
         }
-        return Optional.of(new HttpMessage(start, headers, body(in, headers)));
+        return Optional.of(new HttpMessage(start, headers, body(in, headers, maxBody)));
     }
 
-    private static byte[] body(InputStream in, Map<String, String> headers) throws IOException, HttpException {
+    private static byte[] body(InputStream in, Map<String, String> headers, int maxBody)
+            throws IOException, HttpException {
         if (headers.containsKey("transfer-encoding")) {
             throw new HttpException(NOT_IMPLEMENTED, "send a body with its length");
         }
@@ -70,8 +69,8 @@ public record HttpMessage(String startLine, Map<String, String> headers, byte[] 
         if (!length.matches("\\d{1,18}")) {
             throw new HttpException(BAD_REQUEST, "the length of the body is no number");
         }
-        if (Long.parseLong(length) > MAX_BODY) {
-            throw new HttpException(CONTENT_TOO_LARGE, "the body is longer than %d bytes".formatted(MAX_BODY));
+        if (Long.parseLong(length) > maxBody) {
+            throw new HttpException(CONTENT_TOO_LARGE, "the body is longer than %d bytes".formatted(maxBody));
         }
         int bytes = Integer.parseInt(length);
         byte[] body = in.readNBytes(bytes);

@@ -16,6 +16,7 @@ public final class HttpServer implements AutoCloseable {
     /** More at a time are a mistake. */
     private static final int MAX_CONNECTIONS = 256;
 
+    private static final int MAX_BODY = 4 << 20;
     private static final int SERVICE_UNAVAILABLE = 503;
 
     private final ServerSocketChannel socket;
@@ -87,7 +88,7 @@ public final class HttpServer implements AutoCloseable {
             while (!last) {
                 Response response;
                 try {
-                    Optional<HttpMessage> message = HttpMessage.read(in);
+                    Optional<HttpMessage> message = HttpMessage.read(in, MAX_BODY);
                     if (message.isEmpty()) {
                         return;
                     }
