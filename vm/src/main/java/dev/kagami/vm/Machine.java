@@ -174,6 +174,10 @@ final class Machine implements AutoCloseable {
     private LoadedKernel loadWithToken(LinuxBoot linux, PcMachine machine) {
         Path directory = null;
         try {
+            // A multiboot kernel's module, say, stays as it is.
+            if (!Initramfs.is(Objects.requireNonNull(linux.initrd()))) {
+                return load(linux, machine);
+            }
             directory = Files.createTempDirectory("kagami-boot");
             Path initrd = directory.resolve("initrd");
             try (OutputStream file = Files.newOutputStream(initrd)) {
