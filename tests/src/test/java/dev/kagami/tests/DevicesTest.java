@@ -73,7 +73,7 @@ final class DevicesTest {
     }
 
     private static void disks(SerialSession guest) throws Exception {
-        assertThat(guest.run("cd /sys/block; cat vda/serial; echo; cat vda/size vdc/ro"))
+        assertThat(guest.run("(cd /sys/block; cat vda/serial; echo; cat vda/size vdc/ro)"))
                 .isEqualTo("data\n16384\n1\n");
         for (String disk : new String[] {"vda", "vdb"}) {
             guest.run("dd if=/bin/busybox of=/dev/%s bs=64k count=8; sync; echo 3 > /proc/sys/vm/drop_caches"
