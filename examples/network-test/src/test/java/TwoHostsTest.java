@@ -44,6 +44,6 @@ class TwoHostsTest {
     void theServerSeesTheClientsCardAtItsAddress() throws Exception {
         String card = client.exec("cat /sys/class/net/eth0/address").stdout().strip();
         assertEquals(0, server.exec("ping -c 1 10.0.0.2").exitStatus());
-        assertTrue(server.exec("ip neighbour show 10.0.0.2").stdout().contains(card));
+        assertTrue(server.exec("cat /proc/net/arp").stdout().contains(card));
     }
 }

@@ -41,8 +41,10 @@ public final class GuestFiles {
         String directory = slash <= 0 ? "/" : path.substring(0, slash);
         TarWriter tar = TarWriter.of(source, path.substring(slash + 1));
         ByteArrayOutputStream error = new ByteArrayOutputStream();
-        GuestProcess process =
-                start(client, patience, "mkdir -p \"$DIR\" && cd \"$DIR\" && exec tar -xpf -", directory, null, error);
+        // Busybox's tar has no bad status for directories that can't be made.
+        String command = "mkdir -p \"$DIR\" && cd \"$DIR\" && tar -xpf - && [ -e ./%s ]"
+                .formatted(GuestCommand.quote(path.substring(slash + 1)));
+        GuestProcess process = start(client, patience, command, directory, null, error);
         IOException failure = null;
         try (OutputStream input = new BufferedOutputStream(process.getOutputStream(), 64 << 10)) {
             tar.write(input);

@@ -76,7 +76,7 @@ final class TarReader {
                 throw new IOException("the guest sent a link to nothing: " + entry.getLinkName());
             }
             Files.copy(original, path, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.COPY_ATTRIBUTES);
-        } else if (entry.isFile()) {
+        } else if (entry.isFile() && !entry.isFIFO() && !entry.isCharacterDevice() && !entry.isBlockDevice()) {
             makeParents(path);
             Files.copy(content, path, StandardCopyOption.REPLACE_EXISTING);
             setAttributes(path, entry);

@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Says how a command is run in the guest. Filled by a lambda; not thread-safe. */
 public final class ExecOptions {
+    static final Duration FOR_EVER = Duration.ofSeconds(Long.MAX_VALUE);
+
     final Map<String, String> environment = new LinkedHashMap<>();
 
     @Nullable
@@ -27,7 +29,7 @@ public final class ExecOptions {
     @Nullable
     OutputStream error;
 
-    Duration timeout = Duration.ofSeconds(Long.MAX_VALUE);
+    Duration timeout = FOR_EVER;
 
     ExecOptions() {}
 

@@ -107,7 +107,7 @@ final class GuestControl {
     private GuestProcess start(
             String command, ExecOptions options, @Nullable OutputStream output, @Nullable OutputStream error)
             throws InterruptedException {
-        Duration patience = options.timeout.compareTo(BOOT) < 0 ? options.timeout : BOOT;
+        Duration patience = options.timeout.equals(ExecOptions.FOR_EVER) ? BOOT : options.timeout;
         try {
             return client().start(
                             new GuestCommand(
