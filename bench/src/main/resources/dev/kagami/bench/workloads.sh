@@ -107,7 +107,7 @@ END
                 echo "int f$i(int n, char *p) { int s = 0; for (int i = 0; i < n; i++) s += p[i] * i % ($i + 2);"
                 echo "    return s + (int) strlen(p); }"
             done
-            echo 'int main(int c, char **v) { printf("%d\n", f1(c, v[0])); return 0; }'
+            printf "%s\n" 'int main(int c, char **v) { printf("%d\n", f1(c, v[0])); return 0; }'
         } >small.c
         calls_a_second 'exec gcc -O2 -o small small.c'
         ;;
