@@ -10,6 +10,8 @@ import java.util.List;
  * state block and a jump to common code that saves the registers.
  */
 final class BlockCode {
+    private static final long PAGE_SIZE = 4096;
+
     final Assembler asm;
     final Instruction in = new Instruction();
 
@@ -198,7 +200,9 @@ final class BlockCode {
 
     /** Goes on at a constant address. */
     void direct(long target) {
-        if (((target ^ guestStart) & -4096L) == 0) {
+        // An instruction that may cross into the next page depends on that page's translation, too.
+        boolean whole = (target & PAGE_SIZE - 1) <= PAGE_SIZE - Instruction.MAX_LENGTH;
+        if (whole && ((target ^ guestStart) & -PAGE_SIZE) == 0) {
             int at = asm.jump();
             Exit exit = new Exit(Exit.Kind.DIRECT, target, 0, 0);
             exit.forward = Long.compareUnsigned(target, guestStart) > 0;
@@ -209,7 +213,7 @@ final class BlockCode {
         }
     }
 
-    /** Goes on at a constant address in another page, which may be mapped to other RAM tomorrow. */
+    /** Goes on at a constant address that lies, in part at least, in another page: that may be other RAM tomorrow. */
     private void far(long target) {
         int offset = JumpCache.offset(target);
         asm.loadState(Registers.VALUE, StateBlock.JUMPS);

@@ -1,5 +1,6 @@
 package dev.kagami.cpu.x86.nativecode;
 
+import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -97,13 +98,14 @@ final class JumpCache {
         }
     }
 
-    /** Forgets what is in the aligned piece of 2 to the {@code shift} bytes that an address is in. */
+    /** Forgets what is, in part at least, in the aligned piece of 2 to the {@code shift} bytes that an address is in. */
     void drop(long address, int shift) {
         for (int view = 0; view < used.length; view++) {
             for (int j = 0; j < used[view].count(); j++) {
                 int i = used[view].get(j);
                 long guest = -memory.get(LONG, at(view, i));
-                if ((guest ^ address) >>> shift == 0) {
+                long last = guest + Instruction.MAX_LENGTH - 1;
+                if ((guest ^ address) >>> shift == 0 || (last ^ address) >>> shift == 0) {
                     empty(view, i);
                 }
             }

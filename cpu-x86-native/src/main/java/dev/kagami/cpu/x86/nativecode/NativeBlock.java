@@ -4,6 +4,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What is known of the code at one guest address. */
 final class NativeBlock {
+    /** {@link #secondPage}: there is none. */
+    static final int NO_PAGE = -1;
+
     /** {@link #entry}: not translated. */
     static final int COLD = -1;
 
@@ -28,6 +31,12 @@ final class NativeBlock {
     /** The first instruction is one for the interpreter, so there is no host code. */
     boolean refused;
 
+    /**
+     * Page of RAM that holds the rest of the only instruction, when that crosses a page. Such a block is found by the jump
+     * cache only, whose entry for it goes with the translation of either page.
+     */
+    int secondPage = NO_PAGE;
+
     /** It is in the {@link BlockTable}. */
     boolean known;
 
@@ -44,6 +53,7 @@ final class NativeBlock {
     /** Forgets all that was found out about the code. */
     void reset() {
         entry = COLD;
+        secondPage = NO_PAGE;
         refused = false;
         needsVectors = false;
         heat = 0;

@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.ExitReason;
+import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.interpreter.CodeDependent;
 import dev.kagami.cpu.x86.interpreter.Cpu;
 import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
@@ -288,7 +289,10 @@ final class NativeVcpu extends TranslatingVcpu {
             return null;
         }
         NativeBlock block = code.known(guest, number, blockMode(vectors));
-        if (block == null || block.entry == NativeBlock.COLD || eventsPending()) {
+        if (block == null
+                || block.entry == NativeBlock.COLD
+                || block.secondPage != NativeBlock.NO_PAGE
+                || eventsPending()) {
             return null;
         }
         remember(exit, guest, block);
@@ -307,7 +311,9 @@ final class NativeVcpu extends TranslatingVcpu {
         if (direct) {
             code.link(exit, target);
         } else {
-            jumps.enter(jumpView(), guest, code.address(target.entry), codeGlobal(guest));
+            boolean global =
+                    codeGlobal(guest) && (target.secondPage == NativeBlock.NO_PAGE || codeGlobal(nextPage(guest)));
+            jumps.enter(jumpView(), guest, code.address(target.entry), global);
         }
     }
 
@@ -338,6 +344,10 @@ final class NativeVcpu extends TranslatingVcpu {
         }
         int mode = blockMode(withVectors);
         NativeBlock block = code.block(linear, number, mode);
+        if (block.secondPage != NativeBlock.NO_PAGE && codePage(nextPage(linear)) != block.secondPage) {
+            code.drop(block);
+            jumps.forget(linear);
+        }
         if (block.entry == NativeBlock.COLD && !block.refused && !block.needsVectors && ++block.heat >= options.hot()) {
             translate(block);
         }
@@ -400,16 +410,37 @@ final class NativeVcpu extends TranslatingVcpu {
 
     // ---------------------------------------------------------------- code memory
 
+    /** {@return the address of the page behind the one that an address is in} */
+    private static long nextPage(long linear) {
+        return (linear | PAGE_SIZE - 1) + 1;
+    }
+
+    private void copyCode(int pageNumber, int from, int to, int bytes) {
+        long at = (long) pageNumber * PAGE_SIZE + from;
+        MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, at, guestCode, to, bytes);
+    }
+
+    /** Translates a block; faults as a fetch does if its only instruction crosses into a page that can't be fetched. */
     private void translate(NativeBlock block) {
+        int from = (int) block.linear & PAGE_SIZE - 1;
+        int available = Math.min(PAGE_SIZE - from, Translator.MAX_BYTES);
+        copyCode(block.page, from, 0, available);
+        int second = NativeBlock.NO_PAGE;
+        if (available < Instruction.MAX_LENGTH && translator.firstIsCut(guestCode, available)) {
+            second = codePage(nextPage(block.linear));
+            if (second < 0) {
+                block.refused = true;
+                return;
+            }
+            copyCode(second, 0, available, Instruction.MAX_LENGTH - available);
+            available = Instruction.MAX_LENGTH;
+        }
         long evictions = code.evictions();
         int position = code.makeRoom();
         if (code.evictions() != evictions) {
             jumps.clear(false);
         }
         code.keep(block);
-        int from = (int) block.linear & PAGE_SIZE - 1;
-        int available = Math.min(PAGE_SIZE - from, Translator.MAX_BYTES);
-        MemorySegment.copy(ram(), ValueLayout.JAVA_BYTE, (long) block.page * PAGE_SIZE + from, guestCode, 0, available);
         boolean withVectors = (block.mode & VECTOR_MODE) != 0;
         TranslationEvent event = new TranslationEvent();
         event.begin();
@@ -429,7 +460,14 @@ final class NativeVcpu extends TranslatingVcpu {
             event.guestBytes = result.guestBytes();
             event.commit();
         }
-        dependOnCode(block.page, from, result.guestBytes(), new Dependent(block));
+        Dependent dependent = new Dependent(block);
+        if (second == NativeBlock.NO_PAGE) {
+            dependOnCode(block.page, from, result.guestBytes(), dependent);
+        } else {
+            block.secondPage = second;
+            dependOnCode(block.page, from, PAGE_SIZE - from, dependent);
+            dependOnCode(second, 0, from + Instruction.MAX_LENGTH - PAGE_SIZE, dependent);
+        }
     }
 
     /** Tells when the guest's code of a block changes. */

@@ -6,6 +6,7 @@ import dev.kagami.cpu.x86.decode.Instruction;
 /** Emits the host code of one guest block, which begins with a look at {@link StateBlock#EVENTS} and its count. */
 final class Translator {
     private static final int MAX_INSTRUCTIONS = 64;
+    private static final int PAGE_SIZE = 4096;
 
     /** Bytes of host code at a block's start that look at events: a branch that can't close a loop may go behind them. */
     static final int CHECK_LENGTH = 16;
@@ -45,6 +46,11 @@ final class Translator {
         bit = new BitCode(block, memory);
     }
 
+    /** {@return whether the first instruction of some code goes on behind its end} */
+    boolean firstIsCut(byte[] bytes, int length) {
+        return decoder.decode(bytes, 0, length, 64, in) == Decoder.NEED_MORE;
+    }
+
     /** Makes the blocks to come shorter than usual. */
     void limit(int instructions) {
         limit = Math.min(instructions, MAX_INSTRUCTIONS);
@@ -61,7 +67,8 @@ final class Translator {
     /**
      * Translates the block at an address.
      *
-     * @param bytes guest code from that address to the end of its page at most
+     * @param bytes guest code from that address to the end of its page at most, or to behind that if the first instruction
+     *     crosses it
      * @param length how many bytes of it there are
      * @param guest linear address
      * @param position where the code will stand in the code memory
@@ -83,9 +90,14 @@ final class Translator {
             throw new AssertionError("the look at events has %d bytes".formatted(asm.position()));
         }
         int countAt = block.count(MAX_INSTRUCTIONS);
+        // The bytes of a second page are there for the first instruction only.
+        int most = (guest & PAGE_SIZE - 1) + length > PAGE_SIZE ? 1 : limit;
         boolean open = true;
-        while (open && block.instructions < limit) {
-            if (decoder.decode(bytes, block.start, length, 64, in) != Decoder.OK) {
+        boolean crosses = false;
+        while (open && block.instructions < most) {
+            int decoded = decoder.decode(bytes, block.start, length, 64, in);
+            if (decoded != Decoder.OK) {
+                crosses = decoded == Decoder.NEED_MORE && block.start > 0;
                 break;
             }
             block.beginInstruction();
@@ -104,7 +116,7 @@ final class Translator {
             open = outcome == Outcome.GOES_ON;
         }
         if (open) {
-            if (!block.shadow && (block.instructions == limit || block.start == length)) {
+            if (!block.shadow && (block.instructions == most || block.start == length || crosses)) {
                 block.direct(block.guest());
             } else {
                 Exit.Kind kind = stoppedForVectors ? Exit.Kind.VECTOR : Exit.Kind.INTERPRET;
