@@ -6,6 +6,7 @@ import dev.kagami.block.storage.FileStorage;
 import dev.kagami.block.storage.Storage;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -126,20 +127,25 @@ public final class Overlay {
      *
      * @param overlay the overlay, which nobody writes meanwhile; stays open
      * @param file where there is no file yet
+     * @param passing what it may be based on, one on the other, that the new file must not need. If nothing else is below,
+     *     the new file is based on nothing
      */
-    public static void keep(BlockImage overlay, Path file) {
+    public static void keep(BlockImage overlay, Path file, Collection<? extends BlockImage> passing) {
         List<Qcow2Image> layers = new ArrayList<>();
         BlockImage base = unwrap(overlay);
-        while (base instanceof Qcow2Image layer
-                && layer.header().backingFile() == null
-                && layer.backing() instanceof BlockImage below) {
+        do {
+            if (!(base instanceof Qcow2Image layer)) {
+                throw new IllegalArgumentException("no overlay: " + base.file());
+            }
             layers.add(layer);
-            base = unwrap(below);
+            BlockImage below = layer.backing();
+            base = below == null ? null : unwrap(below);
+        } while (base != null && passing.contains(base));
+        if (base == null) {
+            DiskImages.create(file, overlay.size(), ImageOptions.qcow2());
+        } else {
+            create(file, base.file(), base.format(), overlay.size());
         }
-        if (layers.isEmpty()) {
-            throw new IllegalArgumentException("no temporary overlay: " + overlay.file());
-        }
-        create(file, base.file(), base.format(), overlay.size());
         try (BlockImage target = DiskImages.open(file, OpenOptions.readWrite())) {
             Converter.copyRanges(overlay, target, offset -> {
                 long nearest = Long.MAX_VALUE;

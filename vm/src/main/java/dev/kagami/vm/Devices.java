@@ -101,7 +101,7 @@ final class Devices implements AutoCloseable {
             devices.add(new EntropyDevice(EntropyConfig.host()));
             for (int i = 0; i < config.disks().size(); i++) {
                 Disk disk = config.disks().get(i);
-                addDisk(disk, disk.mode() == Disk.Mode.READ_ONLY || bases.isEmpty() ? null : bases.get(i));
+                addDisk(disk, disk.mode() == Disk.Mode.READ_ONLY || i >= bases.size() ? null : bases.get(i));
             }
             CloudInit seed = config.cloudInit();
             if (seed != null) {

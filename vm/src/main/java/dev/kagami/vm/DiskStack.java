@@ -5,6 +5,8 @@ import dev.kagami.block.ImageFormat;
 import dev.kagami.block.Overlay;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -59,12 +61,16 @@ final class DiskStack implements BlockImage {
     }
 
     /**
-     * Writes what a temporary disk has over its image to a file that lasts.
+     * Writes what a temporary disk has over its image to a file that lasts. The file needs nothing that belongs to a snapshot.
      *
      * @param file where there is no file yet
      */
     void keep(Path file) {
-        Overlay.keep(top, file);
+        List<BlockImage> ours = new ArrayList<>();
+        for (SharedDisk each = below; each != null; each = each.below()) {
+            ours.add(each.image());
+        }
+        Overlay.keep(top, file, ours);
     }
 
     Disk.Mode mode() {

@@ -23,6 +23,17 @@ final class SharedDisk {
         this.below = below;
     }
 
+    /** {@return the image itself} */
+    BlockImage image() {
+        return image;
+    }
+
+    /** {@return what the image is based on, if that is shared too} */
+    @Nullable
+    SharedDisk below() {
+        return below;
+    }
+
     /** {@return a view for one more user, who has to {@link #release} it} */
     synchronized BlockImage acquire() {
         if (users == 0) {
