@@ -33,6 +33,11 @@ public final class TimerThread implements Timers, AutoCloseable {
         return paused ? pausedAt : System.nanoTime() + offset;
     }
 
+    @Override
+    public long hostOffset() {
+        return paused ? NOT_HOST_TIME : offset;
+    }
+
     /**
      * Stops time. When this returns no action runs and none will before {@link #resume}. Nobody else may look at the time
      * while this is called who could not bear to see it go back to the moment of the pause. Not to be called by an action.

@@ -5,6 +5,17 @@ public interface Timers {
     /** {@return monotonic time in nanoseconds; the origin is arbitrary} */
     long nanoTime();
 
+    /** {@link #hostOffset}: this isn't the host's clock. */
+    long NOT_HOST_TIME = Long.MIN_VALUE;
+
+    /**
+     * {@return what {@link #nanoTime} has over {@link System#nanoTime}, for as long as virtual CPUs run; or
+     * {@link #NOT_HOST_TIME} when it is another clock}
+     */
+    default long hostOffset() {
+        return NOT_HOST_TIME;
+    }
+
     /**
      * Makes a disarmed timer.
      *

@@ -297,6 +297,25 @@ final class Assembler {
         emit(0x9D);
     }
 
+    /** call gs:[offset]. */
+    void callState(int offset) {
+        emit(GS);
+        emit(0xFF);
+        state(2, offset);
+    }
+
+    /** Emits a call from the place where this code will stand, as a position in the code memory, to another position. */
+    void callTo(int origin, int target) {
+        emit(0xE8);
+        emit32(target - (origin + position + 4));
+    }
+
+    /** imul to, from, value; changes flags. */
+    void multiply(int to, int from, int value) {
+        registers(0x69, to, from, true);
+        emit32(value);
+    }
+
     void ret() {
         emit(0xC3);
     }

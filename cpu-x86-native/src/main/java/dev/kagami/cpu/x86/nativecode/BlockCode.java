@@ -60,6 +60,9 @@ final class BlockCode {
     /** Position of the common way out after a miss. */
     private int leaveMiss;
 
+    /** Position of the code that reads the clock. */
+    private int clock;
+
     private final ExitTable exits;
     private final List<Stub> stubs = new ArrayList<>();
     private final List<Side> sides = new ArrayList<>();
@@ -83,15 +86,15 @@ final class BlockCode {
             boolean withVectors,
             boolean withAvx,
             boolean userMode,
-            int wayOut,
-            int missWayOut) {
+            EntryCode entry) {
         asm.clear();
         vectors = withVectors;
         avx = withAvx;
         user = userMode;
         shadow = false;
-        leave = wayOut;
-        leaveMiss = missWayOut;
+        leave = entry.leave(withVectors);
+        leaveMiss = entry.leaveMiss(withVectors);
+        clock = entry.clock(withVectors);
         stubs.clear();
         sides.clear();
         code = bytes;
@@ -248,6 +251,11 @@ final class BlockCode {
         exit(exit);
         asm.landShort(hit);
         asm.jumpMemory(Registers.VALUE, 8);
+    }
+
+    /** Leaves the guest's time-stamp counter in {@link Registers#VALUE}. */
+    void readClock() {
+        asm.callTo(origin, clock);
     }
 
     /** Counts instructions; {@return the position of the byte that says how many} */

@@ -67,7 +67,7 @@ final class BranchCode {
                 block.indirect(8 + release);
                 yield Outcome.ENDED;
             }
-            case 0xFF -> indirectBranch();
+            case 0xFF -> group5();
             default -> Outcome.REFUSED;
         };
     }
@@ -150,9 +150,11 @@ final class BranchCode {
         asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
     }
 
-    private Outcome indirectBranch() {
+    /** CALL, JMP and PUSH with a register or memory operand. */
+    private Outcome group5() {
+        boolean push = in.group() == 6;
         boolean call = in.group() == 2;
-        if (!call && in.group() != 4 || in.operandPrefix) {
+        if (!call && !push && in.group() != 4 || in.operandPrefix) {
             return Outcome.REFUSED;
         }
         if (in.isMemory()) {
@@ -163,6 +165,16 @@ final class BranchCode {
             asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * in.rm);
         } else {
             asm.move(Registers.VALUE, Registers.HOST[in.rm]);
+        }
+        if (push) {
+            asm.storeState(Registers.VALUE, StateBlock.TARGET);
+            block.begin = asm.position();
+            pushAddress();
+            memory.check(8, true);
+            asm.loadState(Registers.VALUE, StateBlock.TARGET);
+            asm.store(Registers.VALUE, Registers.POINTER, 0);
+            asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
+            return Outcome.GOES_ON;
         }
         if (call) {
             // The store below needs the scratch registers.

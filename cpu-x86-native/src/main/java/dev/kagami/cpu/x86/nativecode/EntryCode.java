@@ -2,6 +2,14 @@ package dev.kagami.cpu.x86.nativecode;
 
 /** Emits the code between Java and translated blocks. */
 final class EntryCode {
+    /** Registers with something of the guest that a C function may change. */
+    private static final int[] CHANGED_BY_CALLS = {
+        Assembler.RAX, Assembler.RDX, Assembler.R8, Assembler.R9, Assembler.R10, Assembler.R11
+    };
+
+    /** Bytes of a struct timespec. */
+    private static final int TIME_BYTES = 16;
+
     private final Assembler asm;
 
     // Where the common code to leave is, as a position in the code memory: for blocks that hold the guest's vector
@@ -12,6 +20,10 @@ final class EntryCode {
     // The same for a miss of the TLB, with the guest address in rcx.
     private int missVectors;
     private int missPlain;
+
+    // The same for the code that reads the clock.
+    private int clockVectors;
+    private int clockPlain;
 
     EntryCode(Assembler asm) {
         this.asm = asm;
@@ -82,6 +94,55 @@ final class EntryCode {
         asm.pop(Assembler.R12);
         asm.pop(Assembler.RBP);
         asm.pop(Assembler.RBX);
+        asm.ret();
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
+    }
+
+    /** {@return the position of the code that leaves the guest's time-stamp counter in {@link Registers#VALUE} when it is called} */
+    int clock(boolean vectors) {
+        return vectors ? clockVectors : clockPlain;
+    }
+
+    /**
+     * Emits what reads the clock and remembers that it will stand at a position in the code memory. It calls the C library, which
+     * may change what the calling convention lets it (System V ABI for x86-64, 3.2.1): all vector registers and half of the
+     * general ones.
+     */
+    Translator.Result emitClock(int position, boolean vectors) {
+        asm.clear();
+        if (vectors) {
+            clockVectors = position;
+        } else {
+            clockPlain = position;
+        }
+        asm.pushFlags();
+        for (int register : CHANGED_BY_CALLS) {
+            asm.push(register);
+        }
+        if (vectors) {
+            storeVectors();
+        }
+        // The calling convention wants the stack aligned to 16 bytes. It is not while a block runs (see emitEnter), and
+        // there are
+        // 8 quadwords more on it here.
+        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, -TIME_BYTES - 8);
+        asm.constant(Assembler.RDI, HostMemory.CLOCK_MONOTONIC);
+        asm.move(Assembler.RSI, Assembler.RSP);
+        asm.callState(StateBlock.CLOCK_FUNCTION);
+        asm.pop(Assembler.RSI);
+        asm.multiply(Assembler.RSI, Assembler.RSI, 1_000_000_000);
+        asm.pop(Assembler.RDI);
+        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        asm.lea(Assembler.RSI, Assembler.RSI, Assembler.RDI, 0, 0);
+        asm.loadState(Assembler.RDI, StateBlock.TIME_OFFSET);
+        asm.lea(Assembler.RSI, Assembler.RSI, Assembler.RDI, 0, 0);
+        if (vectors) {
+            loadVectors();
+        }
+        for (int i = CHANGED_BY_CALLS.length - 1; i >= 0; i--) {
+            asm.pop(CHANGED_BY_CALLS[i]);
+        }
+        asm.popFlags();
         asm.ret();
         return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
     }

@@ -4,7 +4,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
@@ -38,14 +37,25 @@ final class HostMemory {
     private static final MethodHandle SYSCALL = function(
             "syscall", ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
 
+    /** CLOCK_MONOTONIC, which is what {@link System#nanoTime} reads on Linux. */
+    static final int CLOCK_MONOTONIC = 1;
+
     private HostMemory() {}
+
+    /** {@return the address of the C library's clock_gettime} */
+    static long clockFunction() {
+        return find("clock_gettime").address();
+    }
+
+    private static MemorySegment find(String name) {
+        return LINKER.defaultLookup()
+                .find(name)
+                .orElseThrow(() -> new UnsatisfiedLinkError("the C library has no " + name));
+    }
 
     private static MethodHandle function(
             String name, java.lang.foreign.MemoryLayout result, java.lang.foreign.MemoryLayout... parameters) {
-        SymbolLookup lookup = LINKER.defaultLookup();
-        return LINKER.downcallHandle(
-                lookup.find(name).orElseThrow(() -> new UnsatisfiedLinkError("the C library has no " + name)),
-                FunctionDescriptor.of(result, parameters));
+        return LINKER.downcallHandle(find(name), FunctionDescriptor.of(result, parameters));
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.ExitReason;
+import dev.kagami.cpu.Timers;
 import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.interpreter.CodeDependent;
 import dev.kagami.cpu.x86.interpreter.Cpu;
@@ -82,8 +83,11 @@ final class NativeVcpu extends TranslatingVcpu {
         code = new TranslatedCode(options, memory, exits);
         enterPlain = entry(translator.entry().emitEnter(false));
         enterVectors = entry(translator.entry().emitEnter(true));
-        code.installFixed(translator.entry().emitLeave(code.fixedPosition(), false));
-        code.installFixed(translator.entry().emitLeave(code.fixedPosition(), true));
+        for (boolean withVectors : new boolean[] {false, true}) {
+            code.installFixed(translator.entry().emitLeave(code.fixedPosition(), withVectors));
+            code.installFixed(translator.entry().emitClock(code.fixedPosition(), withVectors));
+        }
+        state.set(LONG, StateBlock.CLOCK_FUNCTION, HostMemory.clockFunction());
         state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
         state.set(LONG, StateBlock.BIT_MASKS, 31L);
         state.set(LONG, StateBlock.BIT_MASKS + 8L, 63L);
@@ -216,6 +220,7 @@ final class NativeVcpu extends TranslatingVcpu {
         if (exit.kind == Exit.Kind.READ || exit.kind == Exit.Kind.WRITE) {
             long address = state.get(LONG, StateBlock.ADDRESS);
             boolean write = exit.kind == Exit.Kind.WRITE;
+            setAccessControl(state.get(INT, StateBlock.ACCESS_CONTROL));
             // An access that straddles pages is the interpreter's.
             if ((address & PAGE_SIZE - 1) + exit.size <= PAGE_SIZE
                     && translateData(address, write, page)
@@ -383,6 +388,13 @@ final class NativeVcpu extends TranslatingVcpu {
         state.set(INT, StateBlock.INTERRUPT_FLAG, flags & FLAG_IF);
         state.set(INT, StateBlock.INTERRUPT_WAITING, interruptWaiting() ? 1 : 0);
         state.set(INT, StateBlock.DIRECTION, flags & FLAG_DF);
+        state.set(INT, StateBlock.ACCESS_CONTROL, flags & FLAG_AC);
+        state.set(LONG, StateBlock.SUPERVISOR_TLBS, tlb.address(supervisorView(false)));
+        state.set(LONG, StateBlock.SUPERVISOR_TLBS + 8L, tlb.address(supervisorView(true)));
+        long time = timeStampOverHostTime();
+        state.set(LONG, StateBlock.TIME_OFFSET, time);
+        state.set(INT, StateBlock.TIME_INTERPRETED, time == Timers.NOT_HOST_TIME ? 1 : 0);
+        state.set(LONG, StateBlock.TIME_AUXILIARY, timeStampAuxiliary());
         // While translated code runs, the host's flags have bit 1 and IF, and none of those that only the guest may
         // have.
         state.set(LONG, StateBlock.OTHER_FLAGS, (long) (flags & PUSHED_FLAGS) - 2 - FLAG_IF);
@@ -391,6 +403,7 @@ final class NativeVcpu extends TranslatingVcpu {
 
     private void copySystemIn() {
         setInterruptFlag(state.get(INT, StateBlock.INTERRUPT_FLAG));
+        setAccessControl(state.get(INT, StateBlock.ACCESS_CONTROL));
         setGsBases(state.get(LONG, StateBlock.BASES + 8L), state.get(LONG, StateBlock.KERNEL_GS_BASE));
     }
 

@@ -80,6 +80,24 @@ final class StateBlock {
     /** The masks 31 and 63. */
     static final int BIT_MASKS = 0x858;
 
+    /** The guest's AC, at its place in RFLAGS. */
+    static final int ACCESS_CONTROL = 0x868;
+
+    /** Addresses of the TLBs of the supervisor without and with AC. */
+    static final int SUPERVISOR_TLBS = 0x870;
+
+    /** What RDTSC has over the host's monotonic clock. */
+    static final int TIME_OFFSET = 0x880;
+
+    /** Not 0 when RDTSC is the interpreter's. */
+    static final int TIME_INTERPRETED = 0x888;
+
+    /** IA32_TSC_AUX. */
+    static final int TIME_AUXILIARY = 0x890;
+
+    /** Address of the C library's clock_gettime. */
+    static final int CLOCK_FUNCTION = 0x898;
+
     /** Not 0 when the upper halves of vector registers are in use. */
     static final int UPPER_IN_USE = 0x108;
 

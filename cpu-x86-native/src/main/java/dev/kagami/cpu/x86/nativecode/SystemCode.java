@@ -2,9 +2,17 @@ package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.x86.decode.Instruction;
 
-/** Emits what system software runs often: interrupt flag, selectors, SWAPGS. */
+/** Emits what system software runs often: interrupt flag, access control, selectors, SWAPGS, the time-stamp counter. */
 final class SystemCode {
     private static final int INTERRUPT_FLAG = 1 << 9;
+    private static final int ACCESS_CONTROL = 1 << 18;
+
+    // Second and third byte of instructions of group 7.
+    private static final int CLAC = 0x1CA;
+    private static final int STAC = 0x1CB;
+    private static final int SWAPGS = 0x1F8;
+    private static final int RDTSCP = 0x1F9;
+    private static final int RDTSC = 0x31;
 
     private final BlockCode block;
     private final Assembler asm;
@@ -32,10 +40,46 @@ final class SystemCode {
                 default -> Outcome.REFUSED;
             };
         }
-        boolean swapsGs =
-                in.map == Instruction.MAP_0F && in.opcode == 0x01 && !in.isMemory() && in.reg == 7 && in.rm == 0;
-        boolean prefixed = in.operandPrefix || in.rep || in.repne;
-        return swapsGs && !prefixed && !block.user ? swapGs() : Outcome.REFUSED;
+        if (in.map != Instruction.MAP_0F || in.operandPrefix || in.rep || in.repne) {
+            return Outcome.REFUSED;
+        }
+        boolean group7 = in.opcode == 0x01 && !in.isMemory();
+        return switch (group7 ? 0x1C0 | (in.reg & 7) << 3 | in.rm & 7 : in.opcode) {
+            case CLAC -> accessControl(0);
+            case STAC -> accessControl(ACCESS_CONTROL);
+            case SWAPGS -> swapGs();
+            case RDTSC -> readTime(false);
+            case RDTSCP -> readTime(true);
+            default -> Outcome.REFUSED;
+        };
+    }
+
+    /** CLAC and STAC: with SMAP, each has a TLB of its own. */
+    private Outcome accessControl(int flag) {
+        if (block.user) {
+            return Outcome.REFUSED;
+        }
+        asm.storeState32(StateBlock.ACCESS_CONTROL, flag);
+        asm.loadState(Registers.VALUE, StateBlock.SUPERVISOR_TLBS + (flag == 0 ? 0 : 8));
+        asm.storeState(Registers.VALUE, StateBlock.TLB);
+        return Outcome.GOES_ON;
+    }
+
+    /** RDTSC and RDTSCP. */
+    private Outcome readTime(boolean withProcessor) {
+        asm.loadState32(Registers.ADDRESS, StateBlock.TIME_INTERPRETED);
+        int here = asm.jumpIfEcxZero();
+        block.interpret(asm.jump());
+        asm.landShort(here);
+        block.readClock();
+        asm.rotateRight(Registers.POINTER, Registers.VALUE, 32);
+        asm.move32(Assembler.RAX, Registers.VALUE);
+        asm.move32(Assembler.RDX, Registers.POINTER);
+        if (withProcessor) {
+            asm.loadState32(Registers.VALUE, StateBlock.TIME_AUXILIARY);
+            asm.move(Registers.HOST[Registers.GUEST_RCX], Registers.VALUE);
+        }
+        return Outcome.GOES_ON;
     }
 
     /** MOV from a segment register. */
@@ -75,6 +119,8 @@ final class SystemCode {
         asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, 0);
         asm.loadState32(Registers.ADDRESS, StateBlock.INTERRUPT_FLAG);
         asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, 0);
+        asm.loadState32(Registers.ADDRESS, StateBlock.ACCESS_CONTROL);
+        asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, 0);
         asm.store(Registers.VALUE, Registers.POINTER, 0);
         asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
         return Outcome.GOES_ON;
@@ -103,6 +149,9 @@ final class SystemCode {
     }
 
     private Outcome swapGs() {
+        if (block.user) {
+            return Outcome.REFUSED;
+        }
         int base = StateBlock.BASES + 8 * (Instruction.GS - Instruction.FS);
         asm.loadState(Registers.VALUE, base);
         asm.loadState(Registers.POINTER, StateBlock.KERNEL_GS_BASE);

@@ -79,8 +79,7 @@ final class Translator {
      */
     Result translate(
             byte[] bytes, int length, long guest, int position, boolean withVectors, boolean withAvx, boolean user) {
-        int leave = entry.leave(withVectors);
-        block.begin(bytes, guest, position, withVectors, withAvx, user, leave, entry.leaveMiss(withVectors));
+        block.begin(bytes, guest, position, withVectors, withAvx, user, entry);
         stoppedForVectors = false;
         asm.loadState32(Registers.ADDRESS, StateBlock.EVENTS);
         int quiet = asm.jumpIfEcxZero();

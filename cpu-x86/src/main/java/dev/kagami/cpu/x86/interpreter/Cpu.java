@@ -483,6 +483,16 @@ public final class Cpu {
         return timers.nanoTime() + timeStampOffset;
     }
 
+    /**
+     * {@return what RDTSC has over the host's monotonic clock, or {@link Timers#NOT_HOST_TIME} when it can't be read there:
+     * the clock is another, or RDTSC is forbidden}
+     */
+    long timeStampOverHostTime() {
+        long offset = timers.hostOffset();
+        boolean forbidden = (cr4 & CR4_TSD) != 0 && cpl != 0;
+        return forbidden || offset == Timers.NOT_HOST_TIME ? Timers.NOT_HOST_TIME : offset + timeStampOffset;
+    }
+
     /** Sets the time-stamp counter. */
     void setTimeStampCounter(long value) {
         timeStampOffset = value - timers.nanoTime();

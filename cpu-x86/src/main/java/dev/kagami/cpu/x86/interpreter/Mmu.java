@@ -123,14 +123,13 @@ final class Mmu {
 
     /** Selects and returns the TLB for the CPU's privilege level and RFLAGS.AC. */
     long[] view(Cpu cpu) {
-        if (cpu.cpl == 3) {
-            view = VIEW_USER;
-        } else {
-            view = (cpu.cr4 & Cpu.CR4_SMAP) != 0 && (cpu.systemFlags & Cpu.AC) == 0
-                    ? VIEW_SUPERVISOR
-                    : VIEW_SUPERVISOR_AC;
-        }
+        view = cpu.cpl == 3 ? VIEW_USER : supervisorView((cpu.systemFlags & Cpu.AC) != 0);
         return views[view];
+    }
+
+    /** {@return the number of the supervisor's view with RFLAGS.AC as given} */
+    int supervisorView(boolean accessControl) {
+        return (cpu.cr4 & Cpu.CR4_SMAP) != 0 && !accessControl ? VIEW_SUPERVISOR : VIEW_SUPERVISOR_AC;
     }
 
     // ---------------------------------------------------------------- accesses that miss the fast path

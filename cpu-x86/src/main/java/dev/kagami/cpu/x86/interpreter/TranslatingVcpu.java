@@ -126,8 +126,11 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     /** RFLAGS.DF. */
     protected static final int FLAG_DF = Cpu.DF;
 
-    /** The flags besides the arithmetic ones and IF that PUSHF stores. */
-    protected static final int PUSHED_FLAGS = ~(Cpu.ARITHMETIC | Cpu.IF | Cpu.RF | Cpu.VM);
+    /** RFLAGS.AC. */
+    protected static final int FLAG_AC = Cpu.AC;
+
+    /** The flags besides the arithmetic ones, IF and AC that PUSHF stores. */
+    protected static final int PUSHED_FLAGS = ~(Cpu.ARITHMETIC | Cpu.IF | Cpu.AC | Cpu.RF | Cpu.VM);
 
     /** {@return RFLAGS without the arithmetic flags} */
     protected final int systemFlags() {
@@ -141,6 +144,36 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
      */
     protected final void setInterruptFlag(int flag) {
         cpu.systemFlags = cpu.systemFlags & ~Cpu.IF | flag;
+    }
+
+    /**
+     * Sets or clears AC.
+     *
+     * @param flag {@link #FLAG_AC} or 0
+     */
+    protected final void setAccessControl(int flag) {
+        if ((cpu.systemFlags & Cpu.AC) != flag) {
+            cpu.systemFlags ^= Cpu.AC;
+            cpu.updateView();
+        }
+    }
+
+    /** {@return the TLB view of the supervisor with AC as given} */
+    protected final int supervisorView(boolean accessControl) {
+        return cpu.mmu.supervisorView(accessControl);
+    }
+
+    /**
+     * {@return what RDTSC has over {@link System#nanoTime}, or {@link dev.kagami.cpu.Timers#NOT_HOST_TIME} when it can't be
+     * had from there}
+     */
+    protected final long timeStampOverHostTime() {
+        return cpu.timeStampOverHostTime();
+    }
+
+    /** {@return IA32_TSC_AUX} */
+    protected final long timeStampAuxiliary() {
+        return cpu.msrs.tscAux;
     }
 
     /** {@return whether an interrupt waits until IF is set} */
