@@ -38,6 +38,8 @@ final class CompareWorkloads implements Callable<Integer> {
     private static final String RESULT = "@result ";
     private static final String DONE = "@done";
     private static final int SCRIPT_DISK_BYTES = 64 << 10;
+    private static final int MEMCACHED_PORT = 11211;
+    private static final String QEMU_NETWORK = "user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:%d-:%d";
 
     @ParentCommand
     private @Nullable Compare programs;
@@ -89,14 +91,19 @@ final class CompareWorkloads implements Callable<Integer> {
     private @Nullable Path write;
 
     private int iperfPort;
+    private int loadPort;
+    private int memcachedPort;
 
     private CompareWorkloads() {}
 
     @Override
     public Integer call() throws IOException, InterruptedException {
         Path directory = Files.createTempDirectory("kagami-workloads");
-        try (IperfServer server = needsNetwork() ? IperfServer.start() : null) {
+        try (IperfServer server = workloads.stream().anyMatch(Workload::needsIperf) ? IperfServer.start() : null;
+                MemcachedLoad load = MemcachedLoad.start(seconds)) {
             iperfPort = server == null ? 0 : server.port();
+            loadPort = load.controlPort();
+            memcachedPort = load.forwardedPort();
             List<Contender> contenders = contenders(directory);
             Results results = new Results(contenders, workloads);
             for (int run = 1; run <= runs; run++) {
@@ -152,12 +159,13 @@ final class CompareWorkloads implements Callable<Integer> {
     }
 
     private String script(boolean inGuest) throws IOException {
-        String header = "WORKLOADS='%s'%nSECONDS_EACH=%d%nIN_GUEST=%d%nIPERF_PORT=%d%n"
+        String header = "WORKLOADS='%s'%nSECONDS_EACH=%d%nIN_GUEST=%d%nIPERF_PORT=%d%nLOAD_PORT=%d%n"
                 .formatted(
                         workloads.stream().map(Workload::id).collect(Collectors.joining(" ")),
                         seconds,
                         inGuest ? 1 : 0,
-                        iperfPort);
+                        iperfPort,
+                        loadPort);
         try (InputStream in = CompareWorkloads.class.getResourceAsStream("workloads.sh")) {
             if (in == null) {
                 throw new IOException("workloads.sh is not in the jar");
@@ -180,7 +188,10 @@ final class CompareWorkloads implements Callable<Integer> {
         boot.initrd().ifPresent(initrd -> command.addAll(List.of("--initrd", initrd.toString())));
         command.addAll(List.of("--append", commandLine, "--engine", engine, "--cpus", Integer.toString(cpus)));
         command.addAll(List.of("--memory", memory + "M", "--temporary"));
-        command.addAll(List.of("--network", needsNetwork() ? "nat" : "none"));
+        command.addAll(
+                needsNetwork()
+                        ? List.of("--network", "nat", "--forward", memcachedPort + ":" + MEMCACHED_PORT)
+                        : List.of("--network", "none"));
         command.addAll(List.of("--disk", disk.toString(), "--disk", script.toString()));
         return command;
     }
@@ -191,7 +202,8 @@ final class CompareWorkloads implements Callable<Integer> {
         command.addAll(List.of("-kernel", boot.kernel().toString(), "-append", commandLine));
         boot.initrd().ifPresent(initrd -> command.addAll(List.of("-initrd", initrd.toString())));
         command.addAll(List.of("-display", "none", "-serial", "stdio", "-no-reboot", "-snapshot"));
-        command.addAll(List.of("-nic", needsNetwork() ? "user,model=virtio-net-pci" : "none"));
+        command.addAll(
+                List.of("-nic", needsNetwork() ? QEMU_NETWORK.formatted(memcachedPort, MEMCACHED_PORT) : "none"));
         command.addAll(List.of("-drive", "if=virtio,file=" + disk));
         command.addAll(List.of("-drive", "if=virtio,format=raw,file=" + script));
         return command;

@@ -1,8 +1,6 @@
 package dev.kagami.bench;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.util.List;
 
 /**
@@ -25,10 +23,7 @@ record IperfServer(Process process, int port) implements AutoCloseable {
             throw new IOException(
                     "no " + COMMAND + " on PATH; install it (Debian: apt install iperf3), or leave out its workloads");
         }
-        int port;
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = free.getLocalPort();
-        }
+        int port = Temporary.freePort();
         Process process = new ProcessBuilder(
                         List.of(COMMAND, "--server", "--bind", "127.0.0.1", "--port", Integer.toString(port)))
                 .redirectErrorStream(true)

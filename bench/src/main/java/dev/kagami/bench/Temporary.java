@@ -1,14 +1,23 @@
 package dev.kagami.bench;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Directories of files that are only needed for a while. */
+/** Files and ports that are only needed for a while. */
 final class Temporary {
     private Temporary() {}
+
+    /** {@return a port of the loopback address that nothing listens on} */
+    static int freePort() throws IOException {
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return free.getLocalPort();
+        }
+    }
 
     /** Deletes a directory and the files in it. */
     static void delete(Path directory) throws IOException {

@@ -22,7 +22,8 @@ enum Workload {
     DISK_READ_1M("disk-read-1m", "disk: 1 MiB direct sequential read", "MiB/s"),
     DISK_WRITE_1M("disk-write-1m", "disk: 1 MiB direct sequential write", "MiB/s"),
     IPERF_OUT("iperf-out", "iperf3 from the guest", "Mbit/s"),
-    IPERF_IN("iperf-in", "iperf3 to the guest", "Mbit/s");
+    IPERF_IN("iperf-in", "iperf3 to the guest", "Mbit/s"),
+    MEMCACHED("memcached", "memcached, 8 connections of the host", "operations/s");
 
     private final String id;
     private final String title;
@@ -49,9 +50,14 @@ enum Workload {
         return unit;
     }
 
-    /** {@return whether a guest needs a network and the host an iperf3 server} */
-    boolean needsNetwork() {
+    /** {@return whether the host needs an iperf3 server} */
+    boolean needsIperf() {
         return this == IPERF_OUT || this == IPERF_IN;
+    }
+
+    /** {@return whether a guest needs a network, which makes it no workload for the host itself} */
+    boolean needsNetwork() {
+        return needsIperf() || this == MEMCACHED;
     }
 
     static Optional<Workload> of(String id) {

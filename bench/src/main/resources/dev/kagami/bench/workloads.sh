@@ -58,18 +58,27 @@ disk() {
         --time="$SECONDS_EACH" run) | awk -v name="$3" 'index($0, name) { print $NF }'
 }
 
-# The same for Kagami's NAT and QEMU's user network; in a guest only.
+# The same addresses for Kagami's NAT and QEMU's user network. Fails on a host.
 network() {
     [ "$IN_GUEST" = 1 ] || return
-    if ! ip address show | grep -q 10.0.2.15; then
-        modprobe virtio_net
-        device=$(cd /sys/class/net && echo e*)
-        ip link set lo up
-        ip address add 10.0.2.15/24 dev "$device"
-        ip link set "$device" up
-    fi
+    ip address show | grep -q 10.0.2.15 && return
+    modprobe virtio_net
+    device=$(cd /sys/class/net && echo e*)
+    ip link set lo up
+    ip address add 10.0.2.15/24 dev "$device"
+    ip link set "$device" up
+}
+
+iperf() {
     iperf3 -J -c 10.0.2.2 -p "$IPERF_PORT" -t "$SECONDS_EACH" "$@" |
         python3 -c 'import json, sys; print(json.load(sys.stdin)["end"]["sum_received"]["bits_per_second"] / 1e6)'
+}
+
+# The host does it, when it is asked to, and says what came of it.
+memcached_load() {
+    memcached -u root -l 10.0.2.15 -d
+    python3 -c 'import socket, sys
+print(socket.create_connection(("10.0.2.2", int(sys.argv[1]))).makefile().readline())' "$LOAD_PORT"
 }
 
 run() {
@@ -115,8 +124,9 @@ END
     disk-read-4k) disk rndrd 4096 'reads/s:' ;;
     disk-read-1m) disk seqrd 1M 'read, MiB/s:' ;;
     disk-write-1m) disk seqrewr 1M 'written, MiB/s:' ;;
-    iperf-out) network ;;
-    iperf-in) network -R ;;
+    iperf-out) network && iperf ;;
+    iperf-in) network && iperf -R ;;
+    memcached) network && memcached_load ;;
     *) echo "no workload $1" >&2 ;;
     esac
 }
