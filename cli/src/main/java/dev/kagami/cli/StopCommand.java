@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
         exitCodeList = {"0:the machines have ended", MachineCommands.STATUS_FAILED, MachineCommands.STATUS_USAGE})
 final class StopCommand implements Callable<Integer> {
     private static final int POLL_MILLISECONDS = 100;
+    private static final Duration PRESSING = Duration.ofSeconds(5);
     private static final Duration PULLING = Duration.ofSeconds(30);
 
     @Spec
@@ -66,7 +67,7 @@ final class StopCommand implements Callable<Integer> {
         try (ControlClient client = machines.connect(name)) {
             if (!force) {
                 client.requestStop();
-                if (hasEnded(machines, name, Duration.ofSeconds(seconds))) {
+                if (shutsDown(machines, name, client)) {
                     return;
                 }
                 err.println("kagami: '%s' did not shut down in %d seconds; pulling the plug".formatted(name, seconds));
@@ -80,6 +81,23 @@ final class StopCommand implements Callable<Integer> {
                     "the process of '%s' doesn't end".formatted(name),
                     "end it by the number in 'kagami ps': kill -9 PID");
         }
+    }
+
+    /** Waits, and presses the button again from time to time: a guest that is still starting doesn't hear it. */
+    private boolean shutsDown(Machines machines, String name, ControlClient client) throws InterruptedException {
+        Duration left = Duration.ofSeconds(seconds);
+        while (left.compareTo(PRESSING) > 0) {
+            if (hasEnded(machines, name, PRESSING)) {
+                return true;
+            }
+            left = left.minus(PRESSING);
+            try {
+                client.requestStop();
+            } catch (KagamiException e) {
+                // It has just ended, which the next look tells.
+            }
+        }
+        return hasEnded(machines, name, left);
     }
 
     private static boolean hasEnded(Machines machines, String name, Duration timeout) throws InterruptedException {

@@ -35,7 +35,9 @@ final class Initramfs {
             "virtio_balloon",
             "vmw_vsock_virtio_transport",
             "virtiofs",
-            "ext4");
+            "ext4",
+            "button",
+            "evdev");
 
     /**
      * Returns the default guest's root file system: a shell on the console, and an agent.

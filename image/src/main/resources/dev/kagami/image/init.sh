@@ -49,6 +49,16 @@ trap 'finish halt' USR1
 trap 'finish poweroff' USR2
 trap 'finish reboot' TERM
 
+# The host's power button. An event is 24 bytes long (struct input_event), the first one tells of the press.
+modprobe -q button
+modprobe -q evdev
+for name in /sys/class/input/event*/device/name; do
+    if [ "$(cat "$name" 2>/dev/null)" = "Power Button" ]; then
+        event=${name%/device/name}
+        { dd if="/dev/input/${event##*/}" of=/dev/null bs=24 count=1 2>/dev/null && poweroff; } &
+    fi
+done
+
 # A session of its own, with the console as its controlling terminal: job control needs one. Not as a background job of
 # this shell, which would make it and everything in it deaf to Ctrl-C. It ends with a poweroff.
 start-stop-daemon -S -b -p /run/kagami-session.pid -x /bin/busybox -- setsid cttyhack /bin/sh /etc/kagami/session

@@ -47,7 +47,15 @@ final class ChildGuest implements AutoCloseable {
 
     /** {@return the command line of {@code kagami run}, with the JVM's options as the launcher gives them} */
     static List<String> command(List<String> arguments) {
-        List<String> command = new ArrayList<>(List.of(
+        List<String> command = program();
+        command.addAll(List.of("run", "--engine", SerialSession.ENGINE));
+        command.addAll(arguments);
+        return command;
+    }
+
+    /** {@return the command line of {@code kagami}} */
+    static List<String> program() {
+        return new ArrayList<>(List.of(
                 ProcessHandle.current().info().command().orElseThrow(),
                 "-XX:+UseSerialGC",
                 "-Xms64m",
@@ -56,12 +64,7 @@ final class ChildGuest implements AutoCloseable {
                 "--enable-native-access=ALL-UNNAMED",
                 "--class-path",
                 System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-                "dev.kagami.cli.Kagami",
-                "run",
-                "--engine",
-                SerialSession.ENGINE));
-        command.addAll(arguments);
-        return command;
+                "dev.kagami.cli.Kagami"));
     }
 
     String output() throws IOException {

@@ -3,8 +3,14 @@ package dev.kagami.tests;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.kagami.vm.Balloon;
+import dev.kagami.vm.Disk;
 import dev.kagami.vm.DiskImage;
 import dev.kagami.vm.DiskImage.Format;
+import dev.kagami.vm.Network;
+import dev.kagami.vm.Port;
+import dev.kagami.vm.Share;
+import dev.kagami.vm.VirtualMachineConfig;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
@@ -15,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -24,7 +31,7 @@ import org.junit.jupiter.api.parallel.Isolated;
 
 /** Debian's cloud image from its first boot on: what its owner would do with it in a day. */
 @Isolated("measures time")
-@Timeout(5400)
+@Timeout(value = 5, unit = TimeUnit.HOURS)
 final class DebianImageTest {
     private static final Duration SOON = DebianGuest.SOON;
     private static final int PACKAGES = 20_000;
@@ -64,7 +71,7 @@ final class DebianImageTest {
         }
         assertThatTheDiskIsClean();
 
-        try (DebianGuest guest = DebianGuest.boot(directory, UnaryOperator.identity())) {
+        try (DebianGuest guest = DebianGuest.boot(directory, UnaryOperator.identity(), this::allDevices)) {
             guest.awaitBooted();
             assertThatAllIsWell(guest);
             assertThat(bootId(guest)).isNotEqualTo(bootId);
@@ -76,6 +83,7 @@ final class DebianImageTest {
                     .contains("root: clean,")
                     .doesNotContain("recovering journal", "recovery complete", "orphan inode");
 
+            useAllDevices(guest);
             assertThatItIdles();
 
             bootId = bootId(guest);
@@ -85,7 +93,7 @@ final class DebianImageTest {
             assertThatAllIsWell(guest);
             assertThat(bootId(guest)).isNotEqualTo(bootId);
             assertThat(guest.console().stats().resets()).isEqualTo(1);
-            guest.powerOff();
+            guest.pressPowerButton();
         }
         assertThatTheDiskIsClean();
     }
@@ -101,6 +109,30 @@ final class DebianImageTest {
                 .isEmpty();
         assertThat(guest.ssh("systemctl is-system-running --wait").output()).contains("running");
         KernelLog.assertHealthy(guest.kernelLog());
+    }
+
+    private void allDevices(VirtualMachineConfig.Builder c) {
+        Path second = directory.resolve("second.qcow2");
+        DiskImage.create(second, 1 << 30, DiskImage.Options.of(Format.QCOW2));
+        c.disk(Disk.of(second).withSerial("second"))
+                .network(Network.onSwitch("idle-" + ProcessHandle.current().pid()))
+                .share(Share.readWrite(directory, "work"))
+                .port(Port.console("hvc0"))
+                .port(Port.named("test"))
+                .balloon(Balloon.yielding())
+                .vsock(v -> {});
+    }
+
+    private void useAllDevices(DebianGuest guest) throws IOException, InterruptedException {
+        guest.ssh("sudo mount -t virtiofs work /mnt && sudo cp /etc/hostname /mnt/from-the-guest")
+                .orFail();
+        assertThat(directory.resolve("from-the-guest")).hasContent(DebianGuest.HOST_NAME);
+        guest.ssh(
+                        "cd /dev/disk/by-id && sudo mkfs.ext4 -q virtio-second && sudo mkdir /second && sudo mount virtio-second /second && sync")
+                .orFail();
+        guest.ssh("sudo timeout 5 cat /dev/virtio-ports/test; sudo modprobe virtio_balloon vmw_vsock_virtio_transport");
+        assertThat(guest.ssh("ls /sys/bus/virtio/drivers/*/ -d").orFail())
+                .contains("virtio_blk", "virtio_net", "virtio_console", "virtiofs", "virtio_balloon", "virtio_rng");
     }
 
     /** All threads of a machine together. */

@@ -22,12 +22,6 @@ final class FootprintTest {
     private static final long OWN_MEMORY = 200 * MEBIBYTE;
     private static final Duration BOOT = Duration.ofSeconds(120);
 
-    /** The bar for an idle guest, of one core. */
-    private static final double IDLE_SHARE = 0.03;
-
-    private static final Duration IDLE_WINDOW = Duration.ofSeconds(4);
-    private static final int IDLE_WINDOWS = 8;
-
     @TempDir
     private Path directory;
 
@@ -52,28 +46,6 @@ final class FootprintTest {
             System.out.printf("boot: own %d MiB, guest %d MiB%n", most / MEBIBYTE, guest / MEBIBYTE);
             assertThat(guest).isBetween(20 * MEBIBYTE, 1024 * MEBIBYTE);
             assertThat(most).isPositive().isLessThanOrEqualTo(OWN_MEMORY);
-        }
-    }
-
-    @Test
-    @EnabledOnOs(OS.LINUX)
-    void anIdleGuestSleeps() throws Exception {
-        try (ChildGuest child = new ChildGuest(directory, StockKernelTest.quick(Guests.cloud()))) {
-            child.await(SerialSession.PROMPT, BOOT);
-            // The guest settles, and the JVM compiles what it still has in its queue.
-            double share = 1;
-            for (int window = 0; window < IDLE_WINDOWS && share >= IDLE_SHARE; window++) {
-                Duration before = child.processorTime();
-                long start = System.nanoTime();
-                Thread.sleep(IDLE_WINDOW);
-                Duration used = child.processorTime().minus(before);
-                share = (double) used.toNanos() / (System.nanoTime() - start);
-            }
-            System.out.printf("idle: %.2f %% of a core, own %d MiB%n", share * 100, child.ownMemory() / MEBIBYTE);
-            assertThat(share).as("share of a core").isLessThan(IDLE_SHARE);
-            assertThat(child.ownMemory()).isLessThanOrEqualTo(OWN_MEMORY);
-            child.type("poweroff\n");
-            assertThat(child.awaitExit(BOOT)).isZero();
         }
     }
 

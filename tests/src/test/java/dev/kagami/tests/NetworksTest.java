@@ -3,6 +3,8 @@ package dev.kagami.tests;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kagami.vm.EthernetEndpoint;
+import dev.kagami.vm.LinuxBoot;
+import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.Network;
 import dev.kagami.vm.Network.Forward;
 import dev.kagami.vm.Outcome;
@@ -12,11 +14,13 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Two machines on a switch, and one card of each kind, as Debian's cloud kernel drives them. */
 @Timeout(value = 600, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
@@ -64,6 +68,30 @@ final class NetworksTest {
                 guest.line("poweroff");
                 assertThat(guest.awaitOutcome(SOON)).isEqualTo(new Outcome.PoweredOff());
             }
+        }
+    }
+
+    @Test
+    void machinesOfTwoProcessesMeetOnASwitch(@TempDir Path directory) throws Exception {
+        String name = "processes-" + ProcessHandle.current().pid();
+        LinuxBoot boot = StockKernelTest.quick(Guests.cloud());
+        try (SerialSession here = SerialSession.start(
+                        c -> c.linux(boot).memory(MemorySize.ofMebibytes(256)).network(Network.onSwitch(name)));
+                ChildGuest there = new ChildGuest(directory, boot, "--memory", "256M", "--network", "switch:" + name)) {
+            here.await(SerialSession.PROMPT, BOOT);
+            there.await(SerialSession.PROMPT, BOOT);
+            here.run("ip addr add 192.168.9.1/24 dev eth0; nc -l -p 80 > /tmp/got &");
+            there.type("ip addr add 192.168.9.2/24 dev eth0; ping -c 2 192.168.9.1\n");
+            there.await("2 packets received", SOON);
+            there.type(
+                    "head -c 30000000 /dev/urandom > /tmp/sent; nc 192.168.9.1 80 < /tmp/sent; sha256sum < /tmp/sent\n");
+            there.await("  -", SOON);
+            String sum = here.run("sha256sum < /tmp/got").substring(0, 64);
+            assertThat(there.output()).contains(sum);
+            assertThat(here.run("ping -c 2 192.168.9.2")).contains("2 packets received");
+            there.type("poweroff\n");
+            assertThat(there.awaitExit(SOON)).isZero();
+            assertThat(here.run("ping -c 1 -W 1 192.168.9.2")).contains("0 packets received");
         }
     }
 

@@ -3,13 +3,18 @@ package dev.kagami.tests;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.kagami.vm.Network.Forward;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.PortUnreachableException;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -18,6 +23,7 @@ import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -40,7 +46,7 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 /** Programs that people use, between the host and a Debian guest behind NAT. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Execution(ExecutionMode.SAME_THREAD)
-@Timeout(3600)
+@Timeout(value = 5, unit = TimeUnit.HOURS)
 final class RealClientsTest {
     private static final int MEBIBYTE = 1 << 20;
 
@@ -48,6 +54,7 @@ final class RealClientsTest {
     private static final int COPIED = Integer.getInteger("kagami.tests.scpMebibytes", 1024);
 
     private static final int CONNECTIONS = 500;
+    private static final int DATAGRAM_CLIENTS = 20;
     private static final int ECHO_PORT = 7777;
     private static final int CLOSED_PORT = 9;
     private static final int MEMCACHED_PORT = 11211;
@@ -64,6 +71,7 @@ final class RealClientsTest {
     private final int closedPort = DebianGuest.freePort();
     private final int memcachedPort = DebianGuest.freePort();
     private final int iperfPort = DebianGuest.freePort();
+    private final int datagramPort = DebianGuest.freePort();
     private final int httpPort = DebianGuest.freePort();
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     private DebianGuest guest;
@@ -77,9 +85,11 @@ final class RealClientsTest {
                         .forward(closedPort, CLOSED_PORT)
                         .forward(memcachedPort, MEMCACHED_PORT)
                         .forward(iperfPort, IPERF_PORT)
+                        .forward(Forward.udp(iperfPort, IPERF_PORT))
+                        .forward(Forward.udp(datagramPort, ECHO_PORT))
                         .forward(httpPort, HTTP_PORT));
         guest.awaitBooted();
-        for (String script : List.of("echo_server", "many_clients", "slow_reader", "closed_port")) {
+        for (String script : List.of("echo_server", "many_clients", "slow_reader", "closed_port", "datagram_echo")) {
             Path file = directory.resolve(script + ".py");
             try (InputStream in = RealClientsTest.class.getResourceAsStream("/guest/" + script + ".py")) {
                 Files.copy(in, file);
@@ -116,7 +126,7 @@ final class RealClientsTest {
         try (Socket socket = connect(port)) {
             socket.setSoTimeout(2000);
             return socket.getInputStream().read() >= 0;
-        } catch (java.net.SocketTimeoutException e) {
+        } catch (SocketTimeoutException e) {
             return true;
         } catch (IOException e) {
             return false;
@@ -207,15 +217,52 @@ final class RealClientsTest {
         // A connection to find out whether it listens would count as a client.
         guest.ssh("iperf3 -s -D").orFail();
         for (String way : List.of("", "-R", "-u -b 20M", "-u -b 20M -R")) {
-            // From the host by the forward for TCP; UDP from the guest, as a forward is of one protocol.
-            boolean udp = way.contains("-u");
-            String output = udp ? fromGuest(way) : fromHost(way);
-            var bits = BITS.matcher(output.substring(output.lastIndexOf(udp ? "\"sum\"" : "\"sum_received\"")));
-            assertThat(bits.find()).as(output).isTrue();
-            double rate = Double.parseDouble(bits.group(1));
-            System.out.printf("iperf3 %s: %.0f Mbit/s%n", way.isEmpty() ? "to the guest" : way, rate / 1e6);
-            assertThat(rate).as("bits a second, iperf3 " + way).isGreaterThan(1e6);
+            for (boolean host : new boolean[] {true, false}) {
+                String output = host ? fromHost(way) : fromGuest(way);
+                boolean udp = way.contains("-u");
+                var bits = BITS.matcher(output.substring(output.lastIndexOf(udp ? "\"sum\"" : "\"sum_received\"")));
+                assertThat(bits.find()).as(output).isTrue();
+                double rate = Double.parseDouble(bits.group(1));
+                System.out.printf("iperf3 on the %s %s: %.0f Mbit/s%n", host ? "host" : "guest", way, rate / 1e6);
+                assertThat(rate).as("bits a second, iperf3 " + way).isGreaterThan(1e6);
+            }
         }
+    }
+
+    @Test
+    void datagramsOfManyClientsAreAnsweredThroughAForward() throws Exception {
+        guest.ssh("sudo systemd-run --uid=debian --working-directory=/home/debian python3 datagram_echo.py "
+                        + ECHO_PORT)
+                .orFail();
+        all(DATAGRAM_CLIENTS, client -> {
+            try (DatagramSocket socket = new DatagramSocket()) {
+                socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), datagramPort));
+                socket.setSoTimeout(1000);
+                for (int size : new int[] {0, 1, 1472, 1473, 9000}) {
+                    byte[] sent = new byte[size];
+                    Arrays.fill(sent, (byte) client);
+                    DatagramPacket answer = new DatagramPacket(new byte[10_000], 10_000);
+                    long end = System.nanoTime() + SOON.toNanos();
+                    while (true) {
+                        socket.send(new DatagramPacket(sent, size));
+                        try {
+                            socket.receive(answer);
+                            break;
+                        } catch (SocketTimeoutException | PortUnreachableException e) {
+                            // The server may not listen yet; and datagrams may be lost.
+                            assertThat(System.nanoTime()).isLessThan(end);
+                        }
+                    }
+                    // A late answer to an earlier one that was sent again.
+                    while (answer.getLength() != size) {
+                        socket.receive(answer);
+                    }
+                    assertThat(Arrays.copyOf(answer.getData(), answer.getLength()))
+                            .isEqualTo(sent);
+                }
+            }
+            return null;
+        });
     }
 
     private String fromHost(String way) throws Exception {

@@ -11,6 +11,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -19,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A directory of the host that a Debian guest works in, or tries to leave. */
-@Timeout(3600)
+@Timeout(value = 3, unit = TimeUnit.HOURS)
 final class SharedDirectoryTest {
     private static final int SOURCES = 40;
     private static final String SECRET = "what the guest must not see";
