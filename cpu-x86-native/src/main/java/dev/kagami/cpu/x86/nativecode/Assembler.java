@@ -482,6 +482,12 @@ final class Assembler {
         memory(reg, base, NONE, 0, displacement);
     }
 
+    /** mov reg32, [base + index * 2^scale], for registers below 8. */
+    void load32(int reg, int base, int index, int scale) {
+        emit(0x8B);
+        memory(reg, base, index, scale, 0);
+    }
+
     /** mov [base + displacement], reg16, for registers below 8. */
     void store16(int reg, int base, int displacement) {
         emit(0x66);

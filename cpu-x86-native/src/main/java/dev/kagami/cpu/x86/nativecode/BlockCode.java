@@ -18,7 +18,10 @@ final class BlockCode {
     /** Guest code. */
     byte[] code = new byte[0];
 
-    /** Linear address of the block. */
+    /**
+     * Linear address of the block. Of user code it is the offset in its page, and so is every guest address here: a distance
+     * from that page, the address of which is in the state block while it runs.
+     */
     long guestStart;
 
     /** Offset of the current instruction in the guest code. */
@@ -208,7 +211,7 @@ final class BlockCode {
         if (whole && ((target ^ guestStart) & -PAGE_SIZE) == 0) {
             int at = asm.jump();
             Exit exit = new Exit(Exit.Kind.DIRECT, target, 0, 0);
-            exit.forward = Long.compareUnsigned(target, guestStart) > 0;
+            exit.forward = target > guestStart;
             exit.host = origin + at;
             stub(exit, at);
         } else {
@@ -218,6 +221,13 @@ final class BlockCode {
 
     /** Goes on at a constant address that lies, in part at least, in another page: that may be other RAM tomorrow. */
     private void far(long target) {
+        if (user) {
+            address(Registers.ADDRESS, target);
+            Exit exit = new Exit(Exit.Kind.INDIRECT, target, 0, 0);
+            exit.constant = true;
+            user(exit);
+            return;
+        }
         int offset = JumpCache.offset(target);
         asm.loadState(Registers.VALUE, StateBlock.JUMPS);
         asm.load(Registers.POINTER, Registers.VALUE, offset);
@@ -237,6 +247,12 @@ final class BlockCode {
      * @param release see {@link Exit#release}
      */
     void indirect(int release) {
+        if (user) {
+            Exit exit = new Exit(Exit.Kind.INDIRECT, guest(), 0, 0);
+            exit.release = release;
+            user(exit);
+            return;
+        }
         asm.rotateRight(Registers.POINTER, Registers.ADDRESS, JumpCache.ROTATION);
         asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
         asm.extractByState(Registers.POINTER, Registers.POINTER, StateBlock.JUMP_INDEX_MASK);
@@ -251,6 +267,71 @@ final class BlockCode {
         exit(exit);
         asm.landShort(hit);
         asm.jumpMemory(Registers.VALUE, 8);
+    }
+
+    /**
+     * Goes on at the user address in {@link Registers#ADDRESS}.
+     *
+     * @param exit way out when nothing is known of its page
+     */
+    private void user(Exit exit) {
+        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
+        userPage();
+        asm.load(Registers.POINTER, Registers.VALUE, 0);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
+        asm.extractByState(Registers.ADDRESS, Registers.POINTER, StateBlock.PAGE_MASK);
+        int hit = asm.jumpIfRcxZero();
+        exit(exit);
+        asm.landShort(hit);
+        asm.load(Registers.ADDRESS, Registers.VALUE, UserJumps.LINEAR_PAGE);
+        asm.storeState(Registers.ADDRESS, StateBlock.PAGE);
+        asm.load(Registers.VALUE, Registers.VALUE, UserJumps.TABLE);
+        asm.load32(Registers.POINTER, Registers.VALUE, Registers.POINTER, 2);
+        asm.loadState(Registers.VALUE, StateBlock.CODE_BASE);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.VALUE, 0, 0);
+        asm.jumpRegister(Registers.POINTER);
+    }
+
+    /** Leaves the address of the entry of {@link UserJumps} for {@link Registers#ADDRESS} in {@link Registers#VALUE}. */
+    private void userPage() {
+        asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.PAGE_INDEX_MASK);
+        asm.loadState(Registers.VALUE, StateBlock.JUMPS);
+        asm.lea(Registers.POINTER, Assembler.NONE, Registers.POINTER, UserJumps.ENTRY_SHIFT - 3, 0);
+        asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
+    }
+
+    /** Leaves unless a page of RAM is mapped behind the block's own page. */
+    void checkSecondPage(int page) {
+        address(Registers.ADDRESS, PAGE_SIZE);
+        userPage();
+        asm.load(Registers.POINTER, Registers.VALUE, 0);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
+        int mapped = asm.jumpIfRcxZero();
+        int unmapped = asm.jump();
+        asm.landShort(mapped);
+        asm.load(Registers.ADDRESS, Registers.VALUE, UserJumps.RAM_PAGE);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, -page);
+        int same = asm.jumpIfRcxZero();
+        asm.land(unmapped);
+        Exit exit = new Exit(Exit.Kind.INDIRECT, guestStart, 0, 0);
+        exit.constant = true;
+        exit(exit);
+        asm.landShort(same);
+    }
+
+    /** Leaves a constant guest address in a register; for user code, it must be {@link #reachable}. */
+    void address(int register, long address) {
+        if (user) {
+            asm.loadState(register, StateBlock.PAGE);
+            asm.lea(register, register, Assembler.NONE, 0, (int) address);
+        } else {
+            asm.constant(register, address);
+        }
+    }
+
+    /** {@return whether the code can name what is at a distance from the current instruction, which is user code's trouble} */
+    boolean reachable(long distance) {
+        return !user || Math.abs(distance) < Integer.MAX_VALUE - 2 * PAGE_SIZE;
     }
 
     /** Leaves the guest's time-stamp counter in {@link Registers#VALUE}. */
@@ -279,7 +360,7 @@ final class BlockCode {
         for (Stub stub : stubs) {
             asm.land(stub.jumpAt);
             Exit exit = exits.get(stub.exit);
-            boolean target = exit.kind == Exit.Kind.INDIRECT && !exit.constant;
+            boolean target = exit.kind == Exit.Kind.INDIRECT && !exit.constant && !user;
             if (target) {
                 // What was added is taken away again: not and 1 more is minus, and changes no flag.
                 asm.not(Registers.POINTER);

@@ -32,7 +32,8 @@ final class BranchCode {
                 }
                 pushAddress();
                 memory.check(8, true);
-                storeConstant(in.immediate);
+                asm.constant(Registers.VALUE, in.immediate);
+                asm.store(Registers.VALUE, Registers.POINTER, 0);
                 asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
                 yield Outcome.GOES_ON;
             }
@@ -138,15 +139,11 @@ final class BranchCode {
         asm.lea(Registers.ADDRESS, Registers.STACK, Assembler.NONE, 0, -8);
     }
 
-    private void storeConstant(long value) {
-        asm.constant(Registers.VALUE, value);
-        asm.store(Registers.VALUE, Registers.POINTER, 0);
-    }
-
     private void callStore() {
         pushAddress();
         memory.check(8, true);
-        storeConstant(block.next());
+        block.address(Registers.VALUE, block.next());
+        asm.store(Registers.VALUE, Registers.POINTER, 0);
         asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
     }
 
@@ -196,7 +193,7 @@ final class BranchCode {
     Outcome conditional() {
         long target = block.next() + in.immediate;
         int taken = asm.jumpIf(in.opcode & 15);
-        if (Long.compareUnsigned(target, block.guest()) > 0) {
+        if (target > block.guest()) {
             // Not a loop: what comes next comes next most of the time.
             block.side(taken, target);
             return Outcome.GOES_ON;

@@ -98,6 +98,23 @@ final class EntryCode {
         return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
     }
 
+    /**
+     * Emits what stands at position 0, where a jump goes whose target is {@link StateBlock#ADDRESS} when {@link UserJumps} knows
+     * no block there.
+     *
+     * @param exit number of the exit to leave by
+     */
+    Translator.Result emitMiss(int exit) {
+        asm.clear();
+        asm.pushConstant(exit);
+        asm.loadState32(Assembler.RCX, StateBlock.VECTORS_HERE);
+        int plain = asm.jumpIfEcxZero();
+        asm.jumpTo(0, leaveVectors);
+        asm.landShort(plain);
+        asm.jumpTo(0, leavePlain);
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
+    }
+
     /** {@return the position of the code that leaves the guest's time-stamp counter in {@link Registers#VALUE} when it is called} */
     int clock(boolean vectors) {
         return vectors ? clockVectors : clockPlain;

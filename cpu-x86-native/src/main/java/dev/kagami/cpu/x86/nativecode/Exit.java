@@ -24,7 +24,7 @@ final class Exit {
 
     final Kind kind;
 
-    /** Guest address to go on at: of the instruction, or of the branch's target. */
+    /** Guest address to go on at: of the instruction, or of the branch's target. In user code, distance from its page. */
     final long guest;
 
     /** Instructions of the block before this place. */

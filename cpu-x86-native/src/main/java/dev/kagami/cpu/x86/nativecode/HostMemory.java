@@ -13,6 +13,9 @@ final class HostMemory {
     private static final int PROT_WRITE = 2;
     private static final int PROT_EXEC = 4;
     private static final int MAP_SHARED = 1;
+    private static final int MAP_PRIVATE = 2;
+    private static final int MAP_ANONYMOUS = 0x20;
+    private static final int MAP_NORESERVE = 0x4000;
     private static final int MFD_CLOEXEC = 1;
     private static final long ARCH_PRCTL = 158;
     private static final long ARCH_SET_GS = 0x1001;
@@ -66,17 +69,8 @@ final class HostMemory {
      */
     record CodeMemory(MemorySegment writable, long executable) {
         void unmap() {
-            try {
-                int a = (int) MUNMAP.invokeExact(writable.address(), writable.byteSize());
-                int b = (int) MUNMAP.invokeExact(executable, writable.byteSize());
-                if (a != 0 || b != 0) {
-                    throw new IllegalStateException("munmap failed");
-                }
-            } catch (RuntimeException | Error e) {
-                throw e;
-            } catch (Throwable e) {
-                throw new IllegalStateException(e);
-            }
+            HostMemory.unmap(writable);
+            HostMemory.unmap(executable, writable.byteSize());
         }
     }
 
@@ -100,6 +94,44 @@ final class HostMemory {
                 throw new UnsupportedOperationException("the host refuses executable memory");
             }
             return new CodeMemory(MemorySegment.ofAddress(writable).reinterpret(size), executable);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /**
+     * Maps memory for data: zero, and the host's only where it is touched.
+     *
+     * @param size bytes, a multiple of the page size
+     * @throws UnsupportedOperationException when the host refuses
+     */
+    static MemorySegment mapData(long size) {
+        try {
+            int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+            long address = (long) MMAP.invokeExact(0L, size, PROT_READ | PROT_WRITE, flags, -1, 0L);
+            if (address == -1) {
+                throw new UnsupportedOperationException("the host refuses %d bytes of memory".formatted(size));
+            }
+            return MemorySegment.ofAddress(address).reinterpret(size);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Frees what {@link #mapData} has mapped. */
+    static void unmap(MemorySegment memory) {
+        unmap(memory.address(), memory.byteSize());
+    }
+
+    private static void unmap(long address, long size) {
+        try {
+            if ((int) MUNMAP.invokeExact(address, size) != 0) {
+                throw new IllegalStateException("munmap failed");
+            }
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

@@ -41,7 +41,10 @@ final class MemoryCode {
         int displacement = (int) in.displacement;
         if (in.base == Instruction.BASE_RIP) {
             long address = block.next() + in.displacement;
-            asm.constant(Registers.ADDRESS, narrow ? address & 0xFFFF_FFFFL : address);
+            block.address(Registers.ADDRESS, address);
+            if (narrow) {
+                asm.lea32(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, 0);
+            }
         } else if (in.base == Instruction.NONE && in.index == Instruction.NONE) {
             asm.constant(Registers.ADDRESS, narrow ? in.displacement & 0xFFFF_FFFFL : in.displacement);
         } else {

@@ -4,13 +4,16 @@ import org.jspecify.annotations.Nullable;
 
 /** What is known of the code at one guest address. */
 final class NativeBlock {
+    /** Part of the mode of user code. */
+    static final int USER_MODE = 0x400;
+
     /** {@link #secondPage}: there is none. */
     static final int NO_PAGE = -1;
 
     /** {@link #entry}: not translated. */
     static final int COLD = -1;
 
-    /** Linear address of the guest code. */
+    /** Linear address of the guest code; only its offset in the page for user code, which runs wherever it is mapped. */
     final long linear;
 
     /** Page of RAM that holds it. */
@@ -32,8 +35,9 @@ final class NativeBlock {
     boolean refused;
 
     /**
-     * Page of RAM that holds the rest of the only instruction, when that crosses a page. Such a block is found by the jump
-     * cache only, whose entry for it goes with the translation of either page.
+     * Page of RAM that holds the rest of the only instruction, when that crosses a page. Such a block of the kernel is found
+     * by the jump cache only, whose entry for it goes with the translation of either page; one of user code looks itself
+     * whether that page is mapped behind its own.
      */
     int secondPage = NO_PAGE;
 
@@ -48,6 +52,11 @@ final class NativeBlock {
         this.linear = linear;
         this.page = page;
         this.mode = mode;
+    }
+
+    /** {@return whether it is user code} */
+    boolean user() {
+        return (mode & USER_MODE) != 0;
     }
 
     /** Forgets all that was found out about the code. */

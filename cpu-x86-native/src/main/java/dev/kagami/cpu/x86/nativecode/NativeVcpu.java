@@ -24,8 +24,8 @@ final class NativeVcpu extends TranslatingVcpu {
     private static final int GUEST_RSP = 4;
     private static final int SEGMENTS = 6;
 
-    /** One for each privilege and each way of using vector registers. */
-    private static final int JUMP_CACHES = 4;
+    /** One for each way of using vector registers. */
+    private static final int JUMP_VIEWS = 2;
 
     /** Added to the mode of blocks that have the guest's vector registers in the host's. */
     private static final int VECTOR_MODE = 0x100;
@@ -54,8 +54,13 @@ final class NativeVcpu extends TranslatingVcpu {
     private final Object running = new Object();
 
     private volatile boolean closed;
+
+    /** {@link #userJumps} is closed. */
+    private boolean freed;
+
     private final MemorySegment state;
     private final JumpCache jumps;
+    private final UserJumps userJumps;
     private final SoftTlb tlb;
     private final HostMemory.CodeMemory memory;
     private final ExitTable exits = new ExitTable();
@@ -77,16 +82,21 @@ final class NativeVcpu extends TranslatingVcpu {
         this.options = options;
         disturbance = options.disturbance();
         state = arena.allocate(StateBlock.SIZE, 64);
-        jumps = new JumpCache(arena, JUMP_CACHES);
+        jumps = new JumpCache(arena, JUMP_VIEWS);
+        userJumps = new UserJumps(arena, JUMP_VIEWS);
         tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
         memory = HostMemory.mapCode(options.codeBytes());
-        code = new TranslatedCode(options, memory, exits);
+        code = new TranslatedCode(options, memory, exits, userJumps);
         enterPlain = entry(translator.entry().emitEnter(false));
         enterVectors = entry(translator.entry().emitEnter(true));
         for (boolean withVectors : new boolean[] {false, true}) {
             code.installFixed(translator.entry().emitLeave(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitClock(code.fixedPosition(), withVectors));
         }
+        exits.begin();
+        code.installMiss(translator.entry().emitMiss(exits.add(new Exit(Exit.Kind.INDIRECT, 0, 0, 0))));
+        state.set(LONG, StateBlock.CODE_BASE, memory.executable());
+        state.set(LONG, StateBlock.PAGE_INDEX_MASK, UserJumps.INDEX_MASK);
         state.set(LONG, StateBlock.CLOCK_FUNCTION, HostMemory.clockFunction());
         state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
         state.set(LONG, StateBlock.BIT_MASKS, 31L);
@@ -110,6 +120,10 @@ final class NativeVcpu extends TranslatingVcpu {
         kick();
         synchronized (running) {
             code.close();
+            if (!freed) {
+                freed = true;
+                userJumps.close();
+            }
         }
     }
 
@@ -137,11 +151,11 @@ final class NativeVcpu extends TranslatingVcpu {
             tlb.clear(false);
         }
         if (disturbance.forgetsJumps()) {
-            jumps.clear(false);
+            forgetJumps();
         }
         if (disturbance.evictsCode()) {
             code.evictOldest();
-            jumps.clear(false);
+            forgetJumps();
         }
         translator.limit(disturbance.blockLength());
         return false;
@@ -157,7 +171,7 @@ final class NativeVcpu extends TranslatingVcpu {
         }
         if (HostFeatures.AVX && avx != avxUsable()) {
             avx = !avx;
-            jumps.clear(false);
+            forgetJumps();
         }
         NativeBlock block = find(instructionPointer(), false);
         if (block == null) {
@@ -192,7 +206,8 @@ final class NativeVcpu extends TranslatingVcpu {
             takeVectors();
         }
         state.set(LONG, StateBlock.TLB, tlb.address(view()));
-        state.set(LONG, StateBlock.JUMPS, jumps.address(jumpView()));
+        useJumps();
+        state.set(LONG, StateBlock.PAGE, instructionPointer() & -PAGE_SIZE);
         int position = block.entry;
         while (position >= 0) {
             try {
@@ -232,7 +247,7 @@ final class NativeVcpu extends TranslatingVcpu {
         if (exit.kind == Exit.Kind.DIRECT || exit.kind == Exit.Kind.INDIRECT) {
             NativeBlock known = follow(exit);
             if (known != null) {
-                return known.entry;
+                return goOn(target(exit), known);
             }
         }
         countInstructions(state.get(LONG, StateBlock.RETIRED) - exit.uncounted);
@@ -276,14 +291,24 @@ final class NativeVcpu extends TranslatingVcpu {
                     return LEFT;
                 }
                 remember(exit, guest, target);
-                return target.entry;
+                return goOn(guest, target);
             }
         }
         throw new AssertionError(exit.kind);
     }
 
+    /** {@return the position to go on at, for a block at an address} */
+    private int goOn(long guest, NativeBlock block) {
+        state.set(LONG, StateBlock.PAGE, guest & -PAGE_SIZE);
+        return block.entry;
+    }
+
     private long target(Exit exit) {
-        return exit.kind == Exit.Kind.INDIRECT && !exit.constant ? state.get(LONG, StateBlock.ADDRESS) : exit.guest;
+        return exit.kind == Exit.Kind.INDIRECT && !exit.constant ? state.get(LONG, StateBlock.ADDRESS) : guest(exit);
+    }
+
+    private long guest(Exit exit) {
+        return userMode() ? state.get(LONG, StateBlock.PAGE) + exit.guest : exit.guest;
     }
 
     /** {@return the block to go on at, if that is known without touching the CPU's state; else null} */
@@ -293,7 +318,7 @@ final class NativeVcpu extends TranslatingVcpu {
         if (number < 0) {
             return null;
         }
-        NativeBlock block = code.known(guest, number, blockMode(vectors));
+        NativeBlock block = code.known(blockAddress(guest), number, blockMode(vectors));
         if (block == null
                 || block.entry == NativeBlock.COLD
                 || block.secondPage != NativeBlock.NO_PAGE
@@ -315,6 +340,12 @@ final class NativeVcpu extends TranslatingVcpu {
         }
         if (direct) {
             code.link(exit, target);
+        } else if (target.user()) {
+            userJumps.enter(jumpView(), guest, target.page, target.mode);
+            userJumps.set(target);
+            if (target.secondPage != NativeBlock.NO_PAGE) {
+                userJumps.enter(jumpView(), nextPage(guest), target.secondPage, target.mode);
+            }
         } else {
             boolean global =
                     codeGlobal(guest) && (target.secondPage == NativeBlock.NO_PAGE || codeGlobal(nextPage(guest)));
@@ -332,13 +363,21 @@ final class NativeVcpu extends TranslatingVcpu {
         if (vectors) {
             giveVectors();
         }
-        setInstructionPointer(exit.guest);
+        setInstructionPointer(guest(exit));
         interpretInstruction();
+    }
+
+    /** {@return what blocks are known by: user code may be mapped anywhere} */
+    private long blockAddress(long linear) {
+        return userMode() ? linear & PAGE_SIZE - 1 : linear;
     }
 
     /** {@return what blocks that may be gone on at depend on besides their bytes} */
     private int blockMode(boolean withVectors) {
-        return codeMode() | (withVectors ? VECTOR_MODE : 0) | (avx ? AVX_MODE : 0);
+        return codeMode()
+                | (withVectors ? VECTOR_MODE : 0)
+                | (avx ? AVX_MODE : 0)
+                | (userMode() ? NativeBlock.USER_MODE : 0);
     }
 
     /** Finds the block at an address; counts it and translates it when it has become hot. Faults as a fetch does. */
@@ -348,13 +387,13 @@ final class NativeVcpu extends TranslatingVcpu {
             return null;
         }
         int mode = blockMode(withVectors);
-        NativeBlock block = code.block(linear, number, mode);
+        NativeBlock block = code.block(blockAddress(linear), number, mode);
         if (block.secondPage != NativeBlock.NO_PAGE && codePage(nextPage(linear)) != block.secondPage) {
             code.drop(block);
             jumps.forget(linear);
         }
         if (block.entry == NativeBlock.COLD && !block.refused && !block.needsVectors && ++block.heat >= options.hot()) {
-            translate(block);
+            translate(block, linear);
         }
         return block;
     }
@@ -413,7 +452,19 @@ final class NativeVcpu extends TranslatingVcpu {
         boolean upper = copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
         state.set(LONG, StateBlock.UPPER_IN_USE, upper ? 1 : 0);
         vectors = true;
-        state.set(LONG, StateBlock.JUMPS, jumps.address(jumpView()));
+        useJumps();
+    }
+
+    /** Makes translated code look for targets where those are that may be gone to as things are. */
+    private void useJumps() {
+        int view = jumpView();
+        state.set(LONG, StateBlock.JUMPS, userMode() ? userJumps.address(view) : jumps.address(view));
+        state.set(INT, StateBlock.VECTORS_HERE, view);
+    }
+
+    private void forgetJumps() {
+        jumps.clear(false);
+        userJumps.clear();
     }
 
     private void giveVectors() {
@@ -434,13 +485,13 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     /** Translates a block; faults as a fetch does if its only instruction crosses into a page that can't be fetched. */
-    private void translate(NativeBlock block) {
-        int from = (int) block.linear & PAGE_SIZE - 1;
+    private void translate(NativeBlock block, long linear) {
+        int from = (int) linear & PAGE_SIZE - 1;
         int available = Math.min(PAGE_SIZE - from, Translator.MAX_BYTES);
         copyCode(block.page, from, 0, available);
         int second = NativeBlock.NO_PAGE;
         if (available < Instruction.MAX_LENGTH && translator.firstIsCut(guestCode, available)) {
-            second = codePage(nextPage(block.linear));
+            second = codePage(nextPage(linear));
             if (second < 0) {
                 block.refused = true;
                 return;
@@ -451,14 +502,14 @@ final class NativeVcpu extends TranslatingVcpu {
         long evictions = code.evictions();
         int position = code.makeRoom();
         if (code.evictions() != evictions) {
-            jumps.clear(false);
+            forgetJumps();
         }
         code.keep(block);
         boolean withVectors = (block.mode & VECTOR_MODE) != 0;
         TranslationEvent event = new TranslationEvent();
         event.begin();
-        Translator.Result result =
-                translator.translate(guestCode, available, block.linear, position, withVectors, avx, userMode());
+        Translator.Result result = translator.translate(
+                guestCode, available, block.linear, second, position, withVectors, avx, userMode());
         if (result.instructions() == 0) {
             block.refused = !result.stoppedForVectors();
             block.needsVectors = result.stoppedForVectors();
@@ -468,7 +519,7 @@ final class NativeVcpu extends TranslatingVcpu {
         }
         event.end();
         if (event.shouldCommit()) {
-            event.guestAddress = block.linear;
+            event.guestAddress = linear;
             event.instructions = result.instructions();
             event.guestBytes = result.guestBytes();
             event.commit();
@@ -494,7 +545,9 @@ final class NativeVcpu extends TranslatingVcpu {
         @Override
         public void codeChanged() {
             code.drop(block);
-            jumps.forget(block.linear);
+            if (!block.user()) {
+                jumps.forget(block.linear);
+            }
         }
 
         @Override
@@ -505,9 +558,9 @@ final class NativeVcpu extends TranslatingVcpu {
 
     // ---------------------------------------------------------------- jump cache
 
-    /** {@return the view of the jump cache: user code must not find the kernel's blocks, nor one world the other's} */
+    /** {@return the view of the jump cache: code that has the guest's vector registers in the host's has one of its own} */
     private int jumpView() {
-        return (userMode() ? 1 : 0) + (vectors ? 2 : 0);
+        return vectors ? 1 : 0;
     }
 
     @Override
@@ -519,12 +572,14 @@ final class NativeVcpu extends TranslatingVcpu {
     public void translationsFlushed(boolean keepGlobal) {
         tlb.clear(keepGlobal);
         jumps.clear(keepGlobal);
+        userJumps.clear();
     }
 
     @Override
     public void translationFlushed(long page, boolean large) {
         tlb.drop(page, large);
         jumps.drop(page, large ? HUGE_SHIFT : PAGE_SHIFT);
+        userJumps.drop(page, large ? HUGE_SHIFT : PAGE_SHIFT);
     }
 
     @Override

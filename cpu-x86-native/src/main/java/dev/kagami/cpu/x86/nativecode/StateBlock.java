@@ -32,7 +32,7 @@ final class StateBlock {
     /** Mask of the page number. */
     static final int PAGE_MASK = 0xC0;
 
-    /** Address of the jump cache. */
+    /** Address of the {@link JumpCache}, or of the {@link UserJumps}, of the code that runs. */
     static final int JUMPS = 0xC8;
 
     /** Mask that selects a jump-cache index from an address. */
@@ -94,6 +94,18 @@ final class StateBlock {
 
     /** IA32_TSC_AUX. */
     static final int TIME_AUXILIARY = 0x890;
+
+    /** Linear page that the user code which runs now is in. */
+    static final int PAGE = 0x8A0;
+
+    /** Where the code memory is executable. */
+    static final int CODE_BASE = 0x8A8;
+
+    /** Mask that selects an index of {@link UserJumps} from an address. */
+    static final int PAGE_INDEX_MASK = 0x8B0;
+
+    /** Not 0 when the guest's vector registers are in the host's. */
+    static final int VECTORS_HERE = 0x8B8;
 
     /** Address of the C library's clock_gettime. */
     static final int CLOCK_FUNCTION = 0x898;

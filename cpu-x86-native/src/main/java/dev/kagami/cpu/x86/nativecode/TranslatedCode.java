@@ -25,9 +25,13 @@ final class TranslatedCode {
     private final Region[] regions;
     private final int maxBlocks;
     private final BlockTable blocks = new BlockTable();
+    private final UserJumps userJumps;
 
-    /** Where the code begins that is never evicted. */
-    private int fixedEnd;
+    /** Room for the code at position 0. */
+    private static final int MISS_BYTES = 64;
+
+    /** Where the code ends that is never evicted. */
+    private int fixedEnd = MISS_BYTES;
 
     private final int fixedLimit;
     private int current;
@@ -67,8 +71,10 @@ final class TranslatedCode {
      * @param options size of the memory and number of regions
      * @param memory the code memory
      * @param exits the exits of all code
+     * @param userJumps told of the blocks of user code that there are
      */
-    TranslatedCode(NativeOptions options, HostMemory.CodeMemory memory, ExitTable exits) {
+    TranslatedCode(NativeOptions options, HostMemory.CodeMemory memory, ExitTable exits, UserJumps userJumps) {
+        this.userJumps = userJumps;
         this.memory = memory;
         this.exits = exits;
         maxBlocks = options.maxBlocks();
@@ -88,6 +94,13 @@ final class TranslatedCode {
     /** {@return the position of the next piece of code that stays for good} */
     int fixedPosition() {
         return fixedEnd;
+    }
+
+    /** Installs code at position 0, where jumps go that find no block; at most {@link #MISS_BYTES}. */
+    void installMiss(Translator.Result code) {
+        if (copy(code, 0) > MISS_BYTES) {
+            throw new IllegalStateException("no room for the code of a miss");
+        }
     }
 
     /** Installs code that stays for good at {@link #fixedPosition}; {@return its address} */
@@ -134,6 +147,9 @@ final class TranslatedCode {
         block.entry = region.end;
         region.blocks.add(block);
         region.end = copy(code, region.end);
+        if (block.user()) {
+            userJumps.set(block);
+        }
     }
 
     /** Takes back the exits made since {@link #makeRoom}, when there is nothing to install. */
@@ -185,7 +201,14 @@ final class TranslatedCode {
     void drop(NativeBlock block) {
         if (block.known && !closed) {
             unlinkAll(block);
+            forgetJumps(block);
             block.reset();
+        }
+    }
+
+    private void forgetJumps(NativeBlock block) {
+        if (block.user()) {
+            userJumps.remove(block);
         }
     }
 
@@ -268,6 +291,7 @@ final class TranslatedCode {
             // A block whose code had changed may have been translated again, into another region.
             if (block.known && region.holds(block.entry)) {
                 unlinkAll(block);
+                forgetJumps(block);
                 blocks.remove(block);
             }
         }

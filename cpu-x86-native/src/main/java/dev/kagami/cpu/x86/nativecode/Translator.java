@@ -6,7 +6,6 @@ import dev.kagami.cpu.x86.decode.Instruction;
 /** Emits the host code of one guest block, which begins with a look at {@link StateBlock#EVENTS} and its count. */
 final class Translator {
     private static final int MAX_INSTRUCTIONS = 64;
-    private static final int PAGE_SIZE = 4096;
 
     /** Bytes of host code at a block's start that look at events: a branch that can't close a loop may go behind them. */
     static final int CHECK_LENGTH = 16;
@@ -70,7 +69,9 @@ final class Translator {
      * @param bytes guest code from that address to the end of its page at most, or to behind that if the first instruction
      *     crosses it
      * @param length how many bytes of it there are
-     * @param guest linear address
+     * @param guest linear address; for user code, offset in its page
+     * @param secondPage number of the page of RAM that the rest of the first instruction is in, or
+     *     {@link NativeBlock#NO_PAGE}
      * @param position where the code will stand in the code memory
      * @param withVectors whether the guest's vector registers are in the host's while it runs
      * @param withAvx whether the guest may use AVX instructions, and the host has them
@@ -78,19 +79,30 @@ final class Translator {
      * @return the code; valid until the next call
      */
     Result translate(
-            byte[] bytes, int length, long guest, int position, boolean withVectors, boolean withAvx, boolean user) {
+            byte[] bytes,
+            int length,
+            long guest,
+            int secondPage,
+            int position,
+            boolean withVectors,
+            boolean withAvx,
+            boolean user) {
         block.begin(bytes, guest, position, withVectors, withAvx, user, entry);
         stoppedForVectors = false;
+        if (user && secondPage != NativeBlock.NO_PAGE) {
+            block.checkSecondPage(secondPage);
+        }
+        int checkAt = asm.position();
         asm.loadState32(Registers.ADDRESS, StateBlock.EVENTS);
         int quiet = asm.jumpIfEcxZero();
         block.exit(new Exit(Exit.Kind.EVENT, guest, 0, 0));
         asm.landShort(quiet);
-        if (asm.position() != CHECK_LENGTH) {
-            throw new AssertionError("the look at events has %d bytes".formatted(asm.position()));
+        if (asm.position() - checkAt != CHECK_LENGTH) {
+            throw new AssertionError("the look at events has %d bytes".formatted(asm.position() - checkAt));
         }
         int countAt = block.count(MAX_INSTRUCTIONS);
         // The bytes of a second page are there for the first instruction only.
-        int most = (guest & PAGE_SIZE - 1) + length > PAGE_SIZE ? 1 : limit;
+        int most = secondPage != NativeBlock.NO_PAGE ? 1 : limit;
         boolean open = true;
         boolean crosses = false;
         while (open && block.instructions < most) {
@@ -128,6 +140,10 @@ final class Translator {
     }
 
     private Outcome instruction() {
+        if (in.base == Instruction.BASE_RIP && !block.reachable(in.displacement)
+                || branchesFar() && !block.reachable(in.immediate)) {
+            return Outcome.REFUSED;
+        }
         if (in.encoding == Instruction.ENCODING_VEX) {
             return vectorExtension();
         }
@@ -143,6 +159,13 @@ final class Translator {
             outcome = Outcome.GOES_ON;
         }
         return outcome;
+    }
+
+    /** {@return whether the current instruction is a relative branch with a displacement of 32 bits} */
+    private boolean branchesFar() {
+        return in.encoding == Instruction.ENCODING_LEGACY
+                && (in.map == Instruction.MAP_PRIMARY && (in.opcode == 0xE8 || in.opcode == 0xE9)
+                        || in.map == Instruction.MAP_0F && in.opcode >= 0x80 && in.opcode <= 0x8F);
     }
 
     private Outcome usual() {

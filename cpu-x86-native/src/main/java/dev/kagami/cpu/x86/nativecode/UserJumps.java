@@ -1,0 +1,192 @@
+package dev.kagami.cpu.x86.nativecode;
+
+import dev.kagami.cpu.x86.interpreter.UsedSlots;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/**
+ * Where translated user code looks for the target of a branch, in two steps: from the linear page to the page of RAM that is
+ * mapped there, and from the offset in that to the block. Only the first step depends on the address space, so that a process
+ * finds what others have translated of the same files, wherever it has mapped them.
+ *
+ * <p>The first step is a table for each way of using vector registers; entries are minus the linear page, the address of the
+ * page's own table, the linear page, and the number of the page of RAM. The second is a table for each page of RAM and mode,
+ * of a block's position in the code memory for each offset, or 0, where there is code that leaves. Belongs to the vCPU's
+ * thread.
+ */
+final class UserJumps {
+    /** Offsets in an entry of the first table. */
+    static final int TABLE = 8;
+
+    static final int LINEAR_PAGE = 16;
+    static final int RAM_PAGE = 24;
+
+    /** log2 of an entry's size. */
+    static final int ENTRY_SHIFT = 5;
+
+    private static final int PAGES = 1024;
+    private static final int ENTRY_BYTES = 1 << ENTRY_SHIFT;
+    private static final long VIEW_BYTES = (long) PAGES * ENTRY_BYTES;
+    private static final int PAGE_SHIFT = 12;
+    private static final int PAGE_SIZE = 1 << PAGE_SHIFT;
+    private static final int TABLE_BYTES = 4 * PAGE_SIZE;
+
+    /** Most pages that have a table at a time. */
+    private static final int MAX_TABLES = 2048;
+
+    /** Mask that selects an index of the first table from an address. */
+    static final long INDEX_MASK = (long) (PAGES - 1) << PAGE_SHIFT;
+
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
+
+    /** Open addressing; twice as large as needed, so that there is always an end of a search. */
+    private static final int KEYS = 2 * MAX_TABLES;
+
+    /** A key that no page has. */
+    private static final long NO_KEY = -1;
+
+    private final MemorySegment first;
+    private final UsedSlots[] used;
+    private final MemorySegment tables;
+    private final long[] keys = new long[KEYS];
+    private final int[] numbers = new int[KEYS];
+    private int count;
+
+    /**
+     * Creates empty tables.
+     *
+     * @param arena owner of the first step's tables
+     * @param views how many there are
+     */
+    UserJumps(Arena arena, int views) {
+        first = arena.allocate(views * VIEW_BYTES, 64);
+        used = new UsedSlots[views];
+        for (int view = 0; view < views; view++) {
+            used[view] = new UsedSlots(PAGES);
+            for (int slot = 0; slot < PAGES; slot++) {
+                empty(view, slot);
+            }
+        }
+        // Zero already, and memory of the host only where it is used.
+        tables = HostMemory.mapData((long) MAX_TABLES * TABLE_BYTES);
+        Arrays.fill(keys, NO_KEY);
+    }
+
+    void close() {
+        HostMemory.unmap(tables);
+    }
+
+    /** {@return the address of a view's table of the first step} */
+    long address(int view) {
+        return first.address() + view * VIEW_BYTES;
+    }
+
+    private static int slot(long linear) {
+        return (int) (linear >>> PAGE_SHIFT) & PAGES - 1;
+    }
+
+    /** Makes an entry hold minus a page that never leads to it. */
+    private void empty(int view, int slot) {
+        first.set(LONG, at(view, slot), -((long) (slot ^ PAGES / 2) << PAGE_SHIFT));
+    }
+
+    private static long at(int view, int slot) {
+        return view * VIEW_BYTES + (long) ENTRY_BYTES * slot;
+    }
+
+    /** Makes branches find the code of a page of RAM at a linear address, for as long as it is mapped there. */
+    void enter(int view, long linear, int page, int mode) {
+        int number = table(page, mode);
+        int slot = slot(linear);
+        long linearPage = linear & -PAGE_SIZE;
+        long at = at(view, slot);
+        used[view].add(slot, false);
+        first.set(LONG, at, -linearPage);
+        first.set(LONG, at + TABLE, tables.address() + (long) number * TABLE_BYTES);
+        first.set(LONG, at + LINEAR_PAGE, linearPage);
+        first.set(LONG, at + RAM_PAGE, page);
+    }
+
+    /** Forgets where all pages are mapped. */
+    void clear() {
+        for (int view = 0; view < used.length; view++) {
+            for (int i = 0; i < used[view].count(); i++) {
+                empty(view, used[view].get(i));
+            }
+            used[view].clear(true);
+        }
+    }
+
+    /** Forgets what is mapped in the aligned piece of 2 to the {@code shift} bytes that an address is in. */
+    void drop(long address, int shift) {
+        for (int view = 0; view < used.length; view++) {
+            if (shift == PAGE_SHIFT) {
+                empty(view, slot(address));
+                continue;
+            }
+            for (int i = 0; i < used[view].count(); i++) {
+                int slot = used[view].get(i);
+                if ((-first.get(LONG, at(view, slot)) ^ address) >>> shift == 0) {
+                    empty(view, slot);
+                }
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- blocks
+
+    /** Makes branches find a block. */
+    void set(NativeBlock block) {
+        tables.set(INT, position(table(block.page, block.mode), block), block.entry);
+    }
+
+    /** Makes branches leave instead of going to a block. */
+    void remove(NativeBlock block) {
+        int slot = find(block.page, block.mode);
+        if (keys[slot] != NO_KEY) {
+            tables.set(INT, position(numbers[slot], block), 0);
+        }
+    }
+
+    private static long position(int number, NativeBlock block) {
+        return (long) number * TABLE_BYTES + 4 * (block.linear & PAGE_SIZE - 1);
+    }
+
+    private static long key(int page, int mode) {
+        return (long) page << 32 | mode;
+    }
+
+    private int find(int page, int mode) {
+        long key = key(page, mode);
+        int slot = (int) (key * 0x9E37_79B9_7F4A_7C15L >>> 32) & KEYS - 1;
+        while (keys[slot] != key && keys[slot] != NO_KEY) {
+            slot = slot + 1 & KEYS - 1;
+        }
+        return slot;
+    }
+
+    private int table(int page, int mode) {
+        int slot = find(page, mode);
+        if (keys[slot] != NO_KEY) {
+            return numbers[slot];
+        }
+        if (count == MAX_TABLES) {
+            forgetAll();
+            slot = find(page, mode);
+        }
+        keys[slot] = key(page, mode);
+        numbers[slot] = count;
+        return count++;
+    }
+
+    /** Begins anew when all tables are taken; blocks are entered again when they are looked for. */
+    private void forgetAll() {
+        clear();
+        Arrays.fill(keys, NO_KEY);
+        count = 0;
+        tables.fill((byte) 0);
+    }
+}
