@@ -21,6 +21,8 @@ import picocli.CommandLine.Spec;
         description = "Runs Linux virtual machines in a JVM: no root, no /dev/kvm, nothing native to install.",
         subcommands = {
             RunCommand.class,
+            RestoreCommand.class,
+            SnapshotCommand.class,
             PsCommand.class,
             ConsoleCommand.class,
             ExecCommand.class,
@@ -108,7 +110,7 @@ public final class Kagami implements Runnable {
 
     @Command(
             description =
-                    "Saves the state of a machine, which goes on, to a file for 'kagami run --restore'. The file holds all"
+                    "Saves the state of a machine, which goes on, to a file for 'kagami restore'. The file holds all"
                             + " that the guest has in memory.",
             mixinStandardHelpOptions = true)
     void save(

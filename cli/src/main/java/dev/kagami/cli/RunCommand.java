@@ -1,28 +1,16 @@
 package dev.kagami.cli;
 
-import dev.kagami.control.ControlServer;
 import dev.kagami.control.Machines;
-import dev.kagami.control.SharedConsole;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.LinuxBoot;
-import dev.kagami.vm.Outcome;
-import dev.kagami.vm.SummaryLine;
 import dev.kagami.vm.VirtualMachine;
 import dev.kagami.vm.VirtualMachineConfig;
 import dev.kagami.vm.VirtualMachineStats;
-import java.io.FileDescriptor;
-import java.io.FileInputStream;
-import java.io.FileOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
@@ -56,9 +44,6 @@ import picocli.CommandLine.Spec;
             "(v<<1)|1:the guest wrote v to the --debug-exit port"
         })
 final class RunCommand implements Callable<Integer> {
-    /** How long those who view a console may take to see the end of it. */
-    private static final Duration GOODBYE = Duration.ofSeconds(2);
-
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -78,7 +63,7 @@ final class RunCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "Go on from what 'kagami save' has written, with the options that the machine was started with, and"
-                            + " its disks as they were then.")
+                            + " its disks as they were then. 'kagami restore' knows the options by itself.")
     private @Nullable Path restored;
 
     @ArgGroup(exclusive = false, validate = false, heading = BootOptions.HEADING)
@@ -122,20 +107,7 @@ final class RunCommand implements Callable<Integer> {
         Optional<String> password = cloudInit.askedPassword();
         Optional<LinuxBoot> linux = prepare(claim, err, Optional.empty());
         VirtualMachine.create(c -> describe(c, linux, System.err)).close();
-        // The other process claims the name for itself.
-        claim.close();
-        List<String> arguments =
-                new ArrayList<>(spec.root().commandLine().getParseResult().originalArgs());
-        arguments.add(NameOptions.DETACHED);
-        if (!naming.isNamed()) {
-            arguments.add("--name=" + claim.name());
-        }
-        int status = new Background(machines, claim.name(), claim.directory()).start(arguments, password, err);
-        if (status == 0) {
-            spec.commandLine().getOut().println(claim.name());
-            spec.commandLine().getOut().flush();
-        }
-        return status;
+        return naming.startAnother(machines, claim, spec, password);
     }
 
     private Optional<LinuxBoot> prepare(Machines.@Nullable Claim claim, PrintWriter err, Optional<Terminal.Size> size) {
@@ -147,99 +119,24 @@ final class RunCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         Optional<Terminal> terminal = noRaw || naming.isDetached() ? Optional.empty() : Terminal.onStandardInput();
         Optional<LinuxBoot> linux = prepare(claim, err, terminal.flatMap(Terminal::size));
-        Leave leave = new Leave(err);
-        boolean raw = terminal.isPresent();
-        InputStream standardInput = new FileInputStream(FileDescriptor.in);
-        InputStream keys = raw ? new EscapeKeys(standardInput, leave) : standardInput;
-        OutputStream screen = claim != null && naming.isDetached()
-                ? MachineLog.open(claim.directory())
-                : new FileOutputStream(FileDescriptor.out);
-        try (PrintStream trace = debugging.openTrace(raw);
-                SharedConsole console = claim == null ? null : new SharedConsole();
-                VirtualMachine machine = create(c -> {
-                    connect(c, console, keys, screen);
-                    describe(c, linux, trace);
-                })) {
-            leave.machine = machine;
-            Outcome outcome;
-            // Who ends the process doesn't mean to lose what the guest has flushed.
-            Thread atExit = new Thread(machine::close, "kagami-exit");
-            Runtime.getRuntime().addShutdownHook(atExit);
-            try {
-                terminal.ifPresent(Terminal::enterRawMode);
-                if (restored == null) {
-                    machine.start();
-                } else {
-                    machine.resume();
-                }
-                if (verbose) {
-                    print(machine.summary(), raw ? "\r\n" : System.lineSeparator(), err);
-                }
-                outcome = await(machine, claim, console);
-            } finally {
-                terminal.ifPresent(Terminal::close);
-                remove(atExit);
-            }
-            if (raw && outcome instanceof Outcome.Stopped) {
-                // The guest was cut off in the middle of its line.
-                err.println();
-            }
-            if (debugging.stats()) {
-                print(machine.stats(), machine, err);
-            }
-            return status(outcome, err);
-        }
-    }
-
-    private static void remove(Thread atExit) {
-        try {
-            Runtime.getRuntime().removeShutdownHook(atExit);
-        } catch (IllegalStateException e) {
-            // The process is ending already.
+        try (PrintStream trace = debugging.openTrace(terminal.isPresent())) {
+            return new MachineRun(err, claim, naming.isDetached(), terminal, verbose)
+                    .run(
+                            streams -> create(c -> {
+                                devices.addTerminal(c, streams.keys(), streams.screen());
+                                describe(c, linux, trace);
+                            }),
+                            machine -> {
+                                if (debugging.stats()) {
+                                    print(machine.stats(), machine, err);
+                                }
+                            });
         }
     }
 
     /** Makes the machine, to be started; or one that goes on where a saved one was, to be resumed. */
     private VirtualMachine create(Consumer<VirtualMachineConfig.Builder> description) {
         return restored == null ? VirtualMachine.create(description) : VirtualMachine.restore(restored, description);
-    }
-
-    /** Connects the guest's console with the terminal: directly, or as one of several who may view and type. */
-    private void connect(
-            VirtualMachineConfig.Builder c, @Nullable SharedConsole console, InputStream keys, OutputStream screen) {
-        if (console == null) {
-            devices.addTerminal(c, keys, screen);
-            return;
-        }
-        devices.addTerminal(c, console.input(), console.output());
-        console.addSink(screen);
-        if (!naming.isDetached()) {
-            Thread.ofPlatform().daemon().name("kagami-keys").start(() -> {
-                byte[] chunk = new byte[1024];
-                try {
-                    for (int count = keys.read(chunk); count >= 0; count = keys.read(chunk)) {
-                        console.type(chunk, 0, count);
-                    }
-                } catch (IOException e) {
-                    // The machine has ended.
-                }
-            });
-        }
-    }
-
-    @SuppressWarnings("try") // the server is there to serve, not to be used
-    private static Outcome await(
-            VirtualMachine machine, Machines.@Nullable Claim claim, @Nullable SharedConsole console)
-            throws InterruptedException {
-        if (claim == null || console == null) {
-            return machine.awaitShutdown();
-        }
-        try (ControlServer control = ControlServer.start(claim, machine, console)) {
-            Outcome outcome = machine.awaitShutdown();
-            console.close();
-            console.awaitViewers(GOODBYE);
-            return outcome;
-        }
     }
 
     private void describe(VirtualMachineConfig.Builder c, Optional<LinuxBoot> linux, PrintStream trace) {
@@ -258,28 +155,6 @@ final class RunCommand implements Callable<Integer> {
         cloudInit.seed().ifPresent(c::cloudInit);
     }
 
-    private static int status(Outcome outcome, PrintWriter err) {
-        return switch (outcome) {
-            case Outcome.PoweredOff() -> 0;
-            case Outcome.Reset() -> 0;
-            case Outcome.Stopped() -> 0;
-            case Outcome.DebugExit(int status) -> status;
-            case Outcome.Crashed(Outcome.Reason reason, String detail) -> {
-                err.println("kagami: the machine crashed: " + reason + (detail.isEmpty() ? "" : ": " + detail));
-                yield Kagami.FAILED;
-            }
-        };
-    }
-
-    private static void print(List<SummaryLine> summary, String lineEnd, PrintWriter err) {
-        int width =
-                summary.stream().mapToInt(line -> line.topic().length()).max().orElse(1);
-        for (SummaryLine line : summary) {
-            err.print(("%-" + width + "s  %s").formatted(line.topic(), line.text()) + lineEnd);
-        }
-        err.flush();
-    }
-
     private static void print(VirtualMachineStats s, VirtualMachine machine, PrintWriter err) {
         err.printf("engine                %s (%s)%n", machine.engine(), machine.engineReason());
         err.printf("time                  %.3f s%n", s.running().toNanos() / 1e9);
@@ -296,29 +171,5 @@ final class RunCommand implements Callable<Integer> {
         err.printf("resets                %,d%n", s.resets());
         err.printf("run without the VMM   %.4f %% of instructions%n", s.unassistedShare() * 100);
         err.flush();
-    }
-
-    /** What the Ctrl-A keys do. */
-    private static final class Leave implements EscapeKeys.Actions {
-        private final PrintWriter err;
-        private volatile @Nullable VirtualMachine machine;
-
-        Leave(PrintWriter err) {
-            this.err = err;
-        }
-
-        @Override
-        public void leave() {
-            VirtualMachine running = machine;
-            if (running != null) {
-                running.stop();
-            }
-        }
-
-        @Override
-        public void help() {
-            err.print("\r\nCtrl-A x       leave\r\nCtrl-A h       this help\r\nCtrl-A Ctrl-A  send one Ctrl-A\r\n");
-            err.flush();
-        }
     }
 }

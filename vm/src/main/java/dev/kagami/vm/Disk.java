@@ -157,6 +157,23 @@ public record Disk(
         return new Disk(image, mode, overlay, format, serial, queues, size);
     }
 
+    /** {@return a disk of a copy of the machine, which writes to no file of the original} */
+    Disk forBranch() {
+        return switch (mode) {
+            case READ_ONLY, TEMPORARY -> this;
+            case READ_WRITE -> withMode(Mode.TEMPORARY);
+            case OVERLAY ->
+                new Disk(
+                        overlay == null ? image : overlay,
+                        Mode.TEMPORARY,
+                        null,
+                        DiskImage.Format.QCOW2,
+                        serial,
+                        queues,
+                        size);
+        };
+    }
+
     /**
      * Sets what becomes of the guest's writes.
      *

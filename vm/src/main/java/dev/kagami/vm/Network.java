@@ -1,5 +1,6 @@
 package dev.kagami.vm;
 
+import dev.kagami.net.MacAddress;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
@@ -154,11 +155,11 @@ public record Network(Link link, @Nullable String mac, List<Forward> forwards) {
         return forward(Forward.tcp(hostPort, guestPort));
     }
 
-    /** {@return the card with the same forwards, from any ports of the host that are free} */
-    Network withFreePorts() {
+    /** {@return a card of a copy: with an address of its own, and the same forwards from any ports of the host that are free} */
+    Network forBranch() {
         return new Network(
                 link,
-                mac,
+                MacAddress.random().toString(),
                 forwards.stream()
                         .map(forward -> new Forward(
                                 forward.protocol(),

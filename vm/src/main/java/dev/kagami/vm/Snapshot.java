@@ -4,6 +4,7 @@ import dev.kagami.agent.AgentToken;
 import dev.kagami.cpu.Engine;
 import dev.kagami.memory.GuestMemory;
 import dev.kagami.vm.snapshot.MachineDescription;
+import dev.kagami.vm.snapshot.SavedConfig;
 import dev.kagami.vm.snapshot.Sections;
 import dev.kagami.vm.snapshot.SnapshotException;
 import dev.kagami.vm.snapshot.SnapshotFile;
@@ -30,11 +31,12 @@ import org.jspecify.annotations.Nullable;
 public final class Snapshot implements AutoCloseable {
     private static final String MACHINE = "machine";
     private static final String AGENT = "agent";
+    private static final String CONFIG = "config";
 
     private final SnapshotFile file;
     /** For messages. */
     private final String name;
-    /** What the machine was made from; null when the snapshot comes from a file. */
+    /** What the machine was made from; null when the snapshot comes from a file, which holds most of it. */
     private final @Nullable VirtualMachineConfig config;
 
     /** What the disks are based on, by number. */
@@ -104,6 +106,39 @@ public final class Snapshot implements AutoCloseable {
     }
 
     /**
+     * Describes the machine. What comes from a file names the files of disks and kernel as they were named then; the serial port
+     * and ports that were connected to the program that saved it are connected to nothing, and nothing is captured or traced.
+     *
+     * @return the description; {@link VirtualMachineConfig#with} changes a copy of it
+     * @throws KagamiException when the machine had a network card that was connected to the program that saved it
+     */
+    public VirtualMachineConfig config() {
+        VirtualMachineConfig original = config;
+        if (original != null) {
+            return original;
+        }
+        try {
+            return SavedConfigs.config(
+                    file.sections().get(CONFIG, SavedConfig.class),
+                    file.sections().get(MACHINE, MachineDescription.class),
+                    name);
+        } catch (SnapshotException e) {
+            throw refused(name, e);
+        }
+    }
+
+    /**
+     * Makes the machine that goes on from here, paused, with the disks, networks and so on that it had: with its identity, so
+     * there should be one at a time. Use {@link #branch()} for copies.
+     *
+     * @return the machine, {@link VirtualMachine.State#PAUSED}
+     * @throws KagamiException when something of it can't be had any more, or the host has no room
+     */
+    public VirtualMachine restore() {
+        return restore(config());
+    }
+
+    /**
      * Makes a machine that goes on from here, paused. The description says what the machine is connected to; its hardware must
      * be that of the saved machine.
      *
@@ -118,14 +153,13 @@ public final class Snapshot implements AutoCloseable {
     /**
      * Makes a machine that goes on from here, paused.
      *
-     * @param description what the machine is connected to, and its hardware, which must be that of the saved machine
+     * @param description what the machine is connected to, and its hardware, which must be that of the saved machine. A kernel
+     *     is needed when the guest resets the machine, and not before
      * @return the machine, {@link VirtualMachine.State#PAUSED}
      * @throws KagamiException when the description has problems or is that of another machine, or the host has no room
      */
     public VirtualMachine restore(VirtualMachineConfig description) {
-        VirtualMachine machine = new VirtualMachine(description, engines);
-        machine.startFrom(this);
-        return machine;
+        return VirtualMachine.from(this, description, engines);
     }
 
     /**
@@ -135,16 +169,10 @@ public final class Snapshot implements AutoCloseable {
      *
      * @param changes changes the description of the original
      * @return the copy, {@link VirtualMachine.State#PAUSED}
-     * @throws IllegalStateException when the snapshot comes from a file, which has no description; use {@link #restore}
      * @throws KagamiException when the changes make another machine of it, or the host has no room
      */
     public VirtualMachine branch(Consumer<VirtualMachineConfig.Builder> changes) {
-        VirtualMachineConfig original = config;
-        if (original == null) {
-            throw new IllegalStateException(
-                    "a snapshot from a file has no description; describe the machine to restore()");
-        }
-        return restore(original.branch(changes));
+        return restore(config().branch(changes));
     }
 
     /**
@@ -166,6 +194,16 @@ public final class Snapshot implements AutoCloseable {
     static void describe(Sections sections, VirtualMachineConfig config, Engine engine, Devices devices) {
         sections.put(MACHINE, description(config, engine, devices));
         sections.put(AGENT, devices.agentToken());
+        sections.put(CONFIG, SavedConfigs.of(config, devices.cards()));
+    }
+
+    /** {@return what the agent in the guest asks for} */
+    AgentToken agentToken() {
+        try {
+            return file.sections().get(AGENT, AgentToken.class);
+        } catch (SnapshotException e) {
+            throw refused(name, e);
+        }
     }
 
     private static MachineDescription description(VirtualMachineConfig config, Engine engine, Devices devices) {
@@ -182,7 +220,7 @@ public final class Snapshot implements AutoCloseable {
                 config.testDevice());
     }
 
-    /** Compares the hardware of a machine with that of the saved one, whose agent it takes over. */
+    /** Compares the hardware of a machine with that of the saved one. */
     void check(VirtualMachineConfig wanted, Engine engine, Devices devices) {
         try {
             MachineDescription saved = file.sections().get(MACHINE, MachineDescription.class);
@@ -194,7 +232,6 @@ public final class Snapshot implements AutoCloseable {
             compare(differences, "devices", saved.devices(), now.devices());
             compare(differences, "debug-exit port", saved.debugExitPort(), now.debugExitPort());
             compare(differences, "test device", saved.testDevice(), now.testDevice());
-            devices.setAgentToken(file.sections().get(AGENT, AgentToken.class));
             if (!differences.isEmpty()) {
                 throw new KagamiException(
                         ErrorCode.SNAPSHOT_MISMATCH,

@@ -39,11 +39,14 @@ final class Validation {
      *
      * @param config the description
      * @param engines the engines that there are
+     * @param boots whether a machine is to boot, so that there must be something to boot, rather than to go on
      * @return all that is wrong, in the order of the description
      */
-    static List<Problem> of(VirtualMachineConfig config, Engines engines) {
+    static List<Problem> of(VirtualMachineConfig config, Engines engines, boolean boots) {
         Validation validation = new Validation();
-        validation.checkBoot(config);
+        if (boots) {
+            validation.checkBoot(config);
+        }
         validation.checkProcessors(config, engines);
         validation.checkDisks(config.disks());
         validation.checkNetworks(config);

@@ -94,8 +94,8 @@ public final class VirtualMachine implements AutoCloseable {
     private final SubmissionPublisher<VirtualMachineEvent> events = new SubmissionPublisher<>(
             task -> Thread.ofVirtual().name("kagami-events").start(task), Flow.defaultBufferSize());
 
-    VirtualMachine(VirtualMachineConfig config, Engines engines) {
-        List<Problem> problems = config.validate(engines);
+    private VirtualMachine(VirtualMachineConfig config, Engines engines, boolean boots) {
+        List<Problem> problems = Validation.of(config, engines, boots);
         if (!problems.isEmpty()) {
             throw KagamiException.of(problems);
         }
@@ -131,7 +131,22 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     /**
-     * Makes a machine that goes on where a saved one was, paused; {@link Snapshot} has more.
+     * Makes a machine that goes on where a saved one was, paused, with the disks, networks and so on that it had;
+     * {@link Snapshot} has more.
+     *
+     * @param file what {@link #save} has written
+     * @return the machine, {@link State#PAUSED}
+     * @throws KagamiException when the file can't be used, something that the machine was connected to can't be had any more, or
+     *     the host has no room
+     */
+    public static VirtualMachine restore(Path file) {
+        try (Snapshot snapshot = Snapshot.open(file)) {
+            return snapshot.restore();
+        }
+    }
+
+    /**
+     * Makes a machine that goes on where a saved one was, paused, connected otherwise; {@link Snapshot} has more.
      *
      * @param file what {@link #save} has written
      * @param description describes the machine as it was described when it was saved
@@ -146,7 +161,14 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     static VirtualMachine create(VirtualMachineConfig config, Engines engines) {
-        return new VirtualMachine(config, engines);
+        return new VirtualMachine(config, engines, true);
+    }
+
+    /** Makes a machine that goes on from a snapshot, paused. */
+    static VirtualMachine from(Snapshot snapshot, VirtualMachineConfig config, Engines engines) {
+        VirtualMachine machine = new VirtualMachine(config, engines, false);
+        machine.startFrom(snapshot);
+        return machine;
     }
 
     /** {@return the engines of this installation, in the order of choice} */
@@ -224,7 +246,7 @@ public final class VirtualMachine implements AutoCloseable {
     }
 
     /** Does what {@link #start} does, from a snapshot, and leaves the machine paused. */
-    void startFrom(Snapshot snapshot) {
+    private void startFrom(Snapshot snapshot) {
         operations.lock();
         lock.lock();
         try {
@@ -232,6 +254,7 @@ public final class VirtualMachine implements AutoCloseable {
             startNanos = System.nanoTime();
             Machine first;
             try {
+                devices.setAgentToken(snapshot.agentToken());
                 devices.open(snapshot.disks());
                 MachineEvents.SnapshotTaken event = recorder.begin("restore");
                 snapshot.check(config, engine.engine(), devices);

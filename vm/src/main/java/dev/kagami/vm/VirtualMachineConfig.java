@@ -84,8 +84,13 @@ public record VirtualMachineConfig(
         return possible ? agent : AgentChannel.NONE;
     }
 
-    /** {@return a description of a copy that shares nothing of the host with the original, with changes} */
-    VirtualMachineConfig branch(Consumer<Builder> changes) {
+    /**
+     * Describes a machine that differs.
+     *
+     * @param changes changes a copy of this description; what it adds comes behind what there is
+     * @return the changed description
+     */
+    public VirtualMachineConfig with(Consumer<Builder> changes) {
         Builder copy = new Builder();
         copy.linux = linux;
         copy.diskCommandLine = diskCommandLine;
@@ -95,17 +100,33 @@ public record VirtualMachineConfig(
         copy.engine = engine;
         copy.disks.addAll(disks);
         copy.cloudInit = cloudInit;
-        networks.forEach(network -> copy.networks.add(network.withFreePorts()));
-        copy.vsock = vsock == null ? null : new Vsock(vsock.guestCid(), null);
+        copy.networks.addAll(networks);
+        copy.capture = capture;
+        copy.vsock = vsock;
         copy.agent = agent;
         copy.ports.addAll(ports);
         copy.shares.addAll(shares);
         copy.balloon = balloon;
+        copy.serial = serial;
         copy.debugExitPort = debugExitPort;
         copy.testDevice = testDevice;
         copy.onReset = onReset;
+        copy.trace = trace;
         changes.accept(copy);
         return copy.build();
+    }
+
+    /** {@return a description of a copy that shares nothing of the host with the original, with changes} */
+    VirtualMachineConfig branch(Consumer<Builder> changes) {
+        return with(copy -> {
+            copy.disks.replaceAll(Disk::forBranch);
+            copy.networks.replaceAll(Network::forBranch);
+            copy.capture = null;
+            copy.vsock = vsock == null ? null : new Vsock(vsock.guestCid(), null);
+            copy.serial = new SerialConsole.Builder().build();
+            copy.trace = new Trace.Off();
+            changes.accept(copy);
+        });
     }
 
     /** {@return everything that is wrong with this description; empty when a machine can be made from it} */
@@ -114,7 +135,7 @@ public record VirtualMachineConfig(
     }
 
     List<Problem> validate(Engines engines) {
-        return Validation.of(this, engines);
+        return Validation.of(this, engines, true);
     }
 
     /** Collects the parts of a description. */

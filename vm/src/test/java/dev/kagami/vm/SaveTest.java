@@ -107,6 +107,72 @@ final class SaveTest {
     }
 
     @Test
+    void aFileDescribesItsMachineWhichNeedsNoKernelToGoOn() throws Exception {
+        Path image = Files.write(directory.resolve("disk.raw"), new byte[1 << 20]);
+        VirtualMachineConfig config = VirtualMachineConfig.of(description(new ByteArrayOutputStream())
+                .andThen(c -> c.disk(Disk.temporary(image).withSerial("first").grownTo(2 << 20))
+                        .disk(Disk.overlay(image, directory.resolve("overlay.qcow2")))
+                        .disk(Disk.readOnly(image).withQueues(2))
+                        .cloudInit(i -> i.hostname("saved"))
+                        .network(Network.nat().forward(0, 80).withMac("52:54:00:00:00:07"))
+                        .network(Network.onSwitch(
+                                "test-" + ProcessHandle.current().pid()))
+                        .vsock(v -> v.guestCid(77))
+                        .port(Port.named("log").toFile(directory.resolve("log")))
+                        .port(Port.console("console"))
+                        .balloon(Balloon.firm())
+                        .debugExit(0xF4)
+                        .testDevice(true)
+                        .onReset(ResetPolicy.STOP)));
+        int port;
+        try (VirtualMachine machine = VirtualMachine.create(config)) {
+            machine.start();
+            machine.save(file);
+            port = machine.forwards().getFirst().local().getPort();
+        }
+        Files.delete(kernel);
+        try (Snapshot snapshot = Snapshot.open(file)) {
+            VirtualMachineConfig saved = snapshot.config();
+            assertThat(saved.linux()).isEqualTo(config.linux());
+            assertThat(saved.disks()).isEqualTo(config.disks());
+            assertThat(saved.cloudInit().files())
+                    .containsOnlyKeys(config.cloudInit().files().keySet());
+            assertThat(saved.networks().getFirst())
+                    .isEqualTo(Network.nat().forward(port, 80).withMac("52:54:00:00:00:07"));
+            assertThat(saved.networks().getLast().link())
+                    .isEqualTo(config.networks().getLast().link());
+            assertThat(saved)
+                    .usingRecursiveComparison()
+                    .comparingOnlyFields("cpus", "memory", "vsock", "ports", "balloon", "debugExitPort", "onReset")
+                    .isEqualTo(config);
+            try (VirtualMachine machine = snapshot.restore()) {
+                assertThat(machine.state()).isEqualTo(State.PAUSED);
+                assertThat(machine.network(0).mac()).isEqualTo("52:54:00:00:00:07");
+            }
+            // A copy writes to no file of the original.
+            try (VirtualMachine copy = snapshot.branch(c -> c.engine("interpreter"))) {
+                assertThat(copy.network(0).mac()).isNotEqualTo("52:54:00:00:00:07");
+                assertThat(copy.forwards().getFirst().local().getPort()).isNotEqualTo(port);
+                copy.resume();
+                copy.console().awaitText("XYZABC", Duration.ofMinutes(1));
+            }
+        }
+    }
+
+    @Test
+    void whatWasConnectedToTheProgramHasToBeDescribed() throws Exception {
+        try (VirtualSwitch ethernet = VirtualSwitch.create();
+                VirtualMachine machine = VirtualMachine.create(
+                        description(new ByteArrayOutputStream()).andThen(c -> c.network(Network.on(ethernet))))) {
+            machine.start();
+            machine.save(file);
+        }
+        KagamiException refused = catchThrowableOfType(KagamiException.class, () -> VirtualMachine.restore(file));
+        assertThat(refused.code()).isEqualTo(ErrorCode.SNAPSHOT_MISMATCH);
+        assertThat(refused).hasMessageContaining("network card 0").hasMessageContaining("program");
+    }
+
+    @Test
     void onlyTheUserCanReadTheFileAndNothingIsLeftBesideIt() throws Exception {
         saveOne();
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
