@@ -54,6 +54,9 @@ final class BlockCode {
     /** Whether AVX instructions may be run. */
     boolean avx;
 
+    /** What was found out about the block beforehand. */
+    final BlockPlan plan = new BlockPlan();
+
     /** Position in the code memory where the code being emitted will stand. */
     private int origin;
 
@@ -69,12 +72,16 @@ final class BlockCode {
     private final ExitTable exits;
     private final List<Stub> stubs = new ArrayList<>();
     private final List<Side> sides = new ArrayList<>();
+    private final List<Window> windows = new ArrayList<>();
 
     /** A cold piece of code behind the block: an exit, the jump that leads there, and code to run again on the way. */
     private record Stub(int jumpAt, int exit, int from, int to) {}
 
     /** A branch out of the middle of the block: the jump, its target, and the instructions run until then. */
     private record Side(int jumpAt, long target, int run) {}
+
+    /** A window's miss: code that computes its address, which is {@code offset} before the one accessed. */
+    private record Window(int jumpAt, int exit, int from, int to, int span, int offset, long guest, int run) {}
 
     BlockCode(Assembler asm, ExitTable exits) {
         this.asm = asm;
@@ -100,6 +107,7 @@ final class BlockCode {
         clock = entry.clock(withVectors);
         stubs.clear();
         sides.clear();
+        windows.clear();
         code = bytes;
         guestStart = guest;
         origin = position;
@@ -133,6 +141,9 @@ final class BlockCode {
         asm.truncate(begin);
         while (stubs.size() > stubsBefore) {
             stubs.removeLast();
+        }
+        if (!windows.isEmpty() && windows.getLast().run == instructions) {
+            windows.removeLast();
         }
     }
 
@@ -202,6 +213,43 @@ final class BlockCode {
         Exit exit = new Exit(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest(), instructions, size);
         exit.host = origin + begin;
         stubs.add(new Stub(jumpAt, exits.add(exit), addressAt, addressEnd));
+    }
+
+    /** The same for a miss of the current instruction's window, which is looked up at the address computed. */
+    void windowMiss(int size, boolean write, int jumpAt) {
+        int window = plan.window(instructions);
+        int offset = plan.offset(instructions);
+        Exit exit = new Exit(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest(), instructions, size);
+        exit.host = origin + begin;
+        exit.alone = true;
+        exit.low = -offset;
+        exit.high = plan.span(window) - offset;
+        exit.writes = plan.writes(window);
+        windows.add(new Window(
+                jumpAt, exits.add(exit), addressAt, addressEnd, plan.span(window), offset, guest(), instructions));
+    }
+
+    /** Emits what is done at a window's miss: where it straddles pages, code without windows goes on. */
+    private void emitMiss(Window window) {
+        asm.land(window.jumpAt);
+        asm.copy(window.from, window.to);
+        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.OFFSET_MASK);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, window.span - 1);
+        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.PAGE_MASK);
+        int within = asm.jumpIfRcxZero();
+        count(window.run - instructions);
+        int at = asm.jump();
+        Exit alone = new Exit(Exit.Kind.DIRECT, window.guest, 0, 0);
+        alone.forward = true;
+        alone.alone = true;
+        alone.host = origin + at;
+        stub(alone, at);
+        asm.landShort(within);
+        asm.copy(window.from, window.to);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, window.offset);
+        asm.pushConstant(window.exit);
+        asm.jumpTo(origin, leaveMiss);
+        exits.get(window.exit).uncounted = instructions - window.run;
     }
 
     /** Goes on at a constant address. */
@@ -356,6 +404,9 @@ final class BlockCode {
                 count(side.run - instructions);
             }
             direct(side.target);
+        }
+        for (Window window : windows) {
+            emitMiss(window);
         }
         for (Stub stub : stubs) {
             asm.land(stub.jumpAt);

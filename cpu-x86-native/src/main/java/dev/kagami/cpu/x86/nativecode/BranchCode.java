@@ -30,10 +30,9 @@ final class BranchCode {
                 if (in.operandPrefix) {
                     yield Outcome.REFUSED;
                 }
-                pushAddress();
-                memory.check(8, true);
+                memory.locate(Registers.STACK, -8, true);
                 asm.constant(Registers.VALUE, in.immediate);
-                asm.store(Registers.VALUE, Registers.POINTER, 0);
+                asm.store(Registers.VALUE, Registers.POINTER, memory.displacement());
                 asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
                 yield Outcome.GOES_ON;
             }
@@ -59,10 +58,8 @@ final class BranchCode {
                 yield Outcome.ENDED;
             }
             case 0xC2, 0xC3 -> {
-                memory.begin();
-                asm.move(Registers.ADDRESS, Registers.STACK);
-                memory.check(8, false);
-                asm.load(Registers.ADDRESS, Registers.POINTER, 0);
+                memory.locate(Registers.STACK, 0, false);
+                asm.load(Registers.ADDRESS, Registers.POINTER, memory.displacement());
                 int release = opcode == 0xC2 ? (int) in.immediate & 0xFFFF : 0;
                 asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, 8 + release);
                 block.indirect(8 + release);
@@ -99,26 +96,23 @@ final class BranchCode {
         int register = opcode & 7 | in.rexB();
         int host = Registers.HOST[register];
         if (opcode < 0x58) {
-            pushAddress();
-            memory.check(8, true);
+            memory.locate(Registers.STACK, -8, true);
             if (host == Assembler.NONE) {
                 asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * register);
                 host = Registers.VALUE;
             }
-            asm.store(host, Registers.POINTER, 0);
+            asm.store(host, Registers.POINTER, memory.displacement());
             asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
         } else {
-            memory.begin();
-            asm.move(Registers.ADDRESS, Registers.STACK);
-            memory.check(8, false);
+            memory.locate(Registers.STACK, 0, false);
             if (register != Registers.GUEST_RSP) {
                 asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, 8);
             }
             if (host == Assembler.NONE) {
-                asm.load(Registers.VALUE, Registers.POINTER, 0);
+                asm.load(Registers.VALUE, Registers.POINTER, memory.displacement());
                 asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * register);
             } else {
-                asm.load(host, Registers.POINTER, 0);
+                asm.load(host, Registers.POINTER, memory.displacement());
             }
         }
         return Outcome.GOES_ON;
@@ -126,24 +120,16 @@ final class BranchCode {
 
     private Outcome leaveFrame() {
         int frame = Registers.HOST[Registers.GUEST_RBP];
-        memory.begin();
-        asm.move(Registers.ADDRESS, frame);
-        memory.check(8, false);
+        memory.locate(frame, 0, false);
         asm.lea(Registers.STACK, frame, Assembler.NONE, 0, 8);
-        asm.load(frame, Registers.POINTER, 0);
+        asm.load(frame, Registers.POINTER, memory.displacement());
         return Outcome.GOES_ON;
     }
 
-    private void pushAddress() {
-        memory.begin();
-        asm.lea(Registers.ADDRESS, Registers.STACK, Assembler.NONE, 0, -8);
-    }
-
     private void callStore() {
-        pushAddress();
-        memory.check(8, true);
+        memory.locate(Registers.STACK, -8, true);
         block.address(Registers.VALUE, block.next());
-        asm.store(Registers.VALUE, Registers.POINTER, 0);
+        asm.store(Registers.VALUE, Registers.POINTER, memory.displacement());
         asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
     }
 
@@ -166,10 +152,9 @@ final class BranchCode {
         if (push) {
             asm.storeState(Registers.VALUE, StateBlock.TARGET);
             block.begin = asm.position();
-            pushAddress();
-            memory.check(8, true);
+            memory.locate(Registers.STACK, -8, true);
             asm.loadState(Registers.VALUE, StateBlock.TARGET);
-            asm.store(Registers.VALUE, Registers.POINTER, 0);
+            asm.store(Registers.VALUE, Registers.POINTER, memory.displacement());
             asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
             return Outcome.GOES_ON;
         }
@@ -192,6 +177,10 @@ final class BranchCode {
     /** Emits the current instruction, a conditional jump. */
     Outcome conditional() {
         long target = block.next() + in.immediate;
+        if (block.plan.repeats(block.instructions)) {
+            block.side(asm.jumpIf(in.opcode & 15 ^ 1), block.next());
+            return Outcome.REPEATS;
+        }
         int taken = asm.jumpIf(in.opcode & 15);
         if (target > block.guest()) {
             // Not a loop: what comes next comes next most of the time.

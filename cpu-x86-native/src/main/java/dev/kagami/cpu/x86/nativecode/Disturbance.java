@@ -63,6 +63,11 @@ class Disturbance {
         return chance(2 * oneIn);
     }
 
+    /** {@return whether accesses that share a lookup shall be looked up one by one after a miss} */
+    boolean closesWindow() {
+        return chance(oneIn);
+    }
+
     /** {@return the most instructions that the next block may have} */
     int blockLength() {
         return chance(2) ? MAX_BLOCK : 1 + random.nextInt(MAX_BLOCK);

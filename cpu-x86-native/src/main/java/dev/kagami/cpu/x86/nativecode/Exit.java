@@ -77,6 +77,23 @@ final class Exit {
     /** Bytes accessed. */
     final int size;
 
+    /** Of a direct branch, and of a miss of a window: go on in code without windows. */
+    boolean alone;
+
+    /** Of a miss of a window: where that begins and ends, relative to the address accessed. */
+    int low;
+
+    int high;
+
+    /** Of a miss of a window: whether it must be writable. */
+    boolean writes;
+
+    /** {@return whether the window of a miss would be hit now that the page accessed has been looked up} */
+    boolean windowFits(long address, boolean writable) {
+        int offset = (int) address & 0xFFF;
+        return offset + low >= 0 && offset + high <= 0x1000 && (writable || !writes);
+    }
+
     Exit(Kind kind, long guest, int ordinal, int size) {
         this.kind = kind;
         this.guest = guest;

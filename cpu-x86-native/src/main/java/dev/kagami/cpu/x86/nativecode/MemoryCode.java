@@ -17,6 +17,13 @@ final class MemoryCode {
     private final Assembler asm;
     private final Instruction in;
 
+    /** How far the memory operand is behind {@link Registers#POINTER}. */
+    private int displacement;
+
+    // Up to what alignment a window's beginning is known, and its offset from there: of each window.
+    private final int[] alignment = new int[BlockPlan.MAX_WINDOWS];
+    private final int[] alignedAt = new int[BlockPlan.MAX_WINDOWS];
+
     /** The code of each kind of lookup, by the logarithm of its size and whether it is for a write: always the same. */
     private final byte[][] checks = new byte[2 * KINDS][];
 
@@ -30,6 +37,100 @@ final class MemoryCode {
     void begin() {
         block.addressAt = asm.position();
         block.addressEnd = BlockCode.NOWHERE;
+    }
+
+    /**
+     * Makes the current instruction's memory operand accessible, as {@link #operand}.
+     *
+     * @param size bytes accessed
+     * @param write whether they are written
+     * @param alignmentMask where in the state block the mask of the address bits is that must be 0, or 0 for none
+     */
+    void locate(int size, boolean write, int alignmentMask) {
+        int window = window(size, write);
+        displacement = 0;
+        if (window == BlockPlan.NONE) {
+            address();
+            if (alignmentMask != 0) {
+                aligned(alignmentMask);
+            }
+            check(size, write);
+            return;
+        }
+        int offset = block.plan.offset(block.instructions);
+        boolean leads = block.plan.leads(block.instructions);
+        if (leads) {
+            alignment[window] = 1;
+        }
+        if (alignmentMask != 0 && !knownAligned(window, size, offset)) {
+            address();
+            asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, alignmentMask);
+            int ok = asm.jumpIfRcxZero();
+            block.interpret(asm.jump());
+            asm.landShort(ok);
+            block.addressAt = BlockCode.NOWHERE;
+            alignment[window] = size;
+            alignedAt[window] = offset;
+        }
+        if (leads) {
+            in.displacement -= offset;
+            address();
+            in.displacement += offset;
+        }
+        enter(window, size, write);
+    }
+
+    /** Makes a quadword at a constant distance from a guest register that is in a host's accessible in the same way. */
+    void locate(int register, int distance, boolean write) {
+        int window = window(Long.BYTES, write);
+        displacement = 0;
+        boolean leads = window != BlockPlan.NONE && block.plan.leads(block.instructions);
+        if (window == BlockPlan.NONE || leads) {
+            begin();
+            int offset = leads ? block.plan.offset(block.instructions) : 0;
+            asm.lea(Registers.ADDRESS, register, Assembler.NONE, 0, distance - offset);
+        }
+        if (window == BlockPlan.NONE) {
+            check(Long.BYTES, write);
+        } else {
+            enter(window, Long.BYTES, write);
+        }
+    }
+
+    /** {@return the window of the current instruction's access, or {@link BlockPlan#NONE}} */
+    private int window(int size, boolean write) {
+        int window = block.plan.window(block.instructions);
+        return window != BlockPlan.NONE && block.plan.agrees(block.instructions, size, write) ? window : BlockPlan.NONE;
+    }
+
+    /** {@return whether an operand is aligned to its size because of one before} */
+    private boolean knownAligned(int window, int size, int offset) {
+        return alignment[window] >= size && (offset - alignedAt[window] & size - 1) == 0;
+    }
+
+    /** Looks up a window by its address, if the current instruction is its first, else takes what that has found. */
+    private void enter(int window, int size, boolean write) {
+        int slot = StateBlock.WINDOWS + Long.BYTES * window;
+        if (block.plan.leads(block.instructions)) {
+            block.addressEnd = asm.position();
+            emitCheck(block.plan.span(window), block.plan.writes(window));
+            block.windowMiss(size, write, asm.position() - JUMP_DISPLACEMENT);
+            block.addressAt = BlockCode.NOWHERE;
+            asm.storeState(Registers.POINTER, slot);
+        } else {
+            asm.loadState(Registers.POINTER, slot);
+        }
+        displacement = block.plan.offset(block.instructions);
+    }
+
+    /** Emits ModRM and what follows it for the operand that was made accessible. */
+    void operand(int register) {
+        asm.memory(register, Registers.POINTER, Assembler.NONE, 0, displacement);
+    }
+
+    /** {@return how far the operand that was made accessible is behind {@link Registers#POINTER}} */
+    int displacement() {
+        return displacement;
     }
 
     /** Computes the guest address of the memory operand into {@link Registers#ADDRESS}. */

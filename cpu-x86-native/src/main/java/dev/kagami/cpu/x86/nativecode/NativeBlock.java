@@ -7,6 +7,9 @@ final class NativeBlock {
     /** Part of the mode of user code. */
     static final int USER_MODE = 0x400;
 
+    /** Added to the mode of blocks without windows, see {@link BlockPlan}. */
+    static final int ALONE_MODE = 0x800;
+
     /** {@link #secondPage}: there is none. */
     static final int NO_PAGE = -1;
 
@@ -52,6 +55,11 @@ final class NativeBlock {
         this.linear = linear;
         this.page = page;
         this.mode = mode;
+    }
+
+    /** {@return whether it has no windows, so that it is only gone to where one has failed} */
+    boolean alone() {
+        return (mode & ALONE_MODE) != 0;
     }
 
     /** {@return whether it is user code} */

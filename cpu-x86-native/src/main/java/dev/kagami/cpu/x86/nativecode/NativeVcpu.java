@@ -74,6 +74,9 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Translated code that runs now, or ran last, has the guest's vector registers in the host's. */
     private boolean vectors;
 
+    /** How often translations of addresses have been dropped: whoever has begun an access must look it up again. */
+    private volatile int flushes;
+
     /** The guest may use AVX; blocks translated when it might not are others. */
     private boolean avx;
 
@@ -106,6 +109,7 @@ final class NativeVcpu extends TranslatingVcpu {
         state.set(INT, StateBlock.HOST_MXCSR, JVM_MXCSR);
         state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (SoftTlb.ENTRIES - 1) << 12);
         state.set(LONG, StateBlock.PAGE_MASK, -(long) PAGE_SIZE);
+        state.set(LONG, StateBlock.OFFSET_MASK, PAGE_SIZE - 1L);
         state.set(LONG, StateBlock.JUMP_INDEX_MASK, JumpCache.INDEX_MASK);
         listen();
     }
@@ -173,13 +177,13 @@ final class NativeVcpu extends TranslatingVcpu {
             avx = !avx;
             forgetJumps();
         }
-        NativeBlock block = find(instructionPointer(), false);
+        NativeBlock block = find(instructionPointer(), false, false);
         if (block == null) {
             return false;
         }
         boolean needsVectors = block.needsVectors && vectorsUsable();
         if (needsVectors) {
-            block = find(instructionPointer(), true);
+            block = find(instructionPointer(), true, false);
             if (block == null) {
                 return false;
             }
@@ -232,16 +236,25 @@ final class NativeVcpu extends TranslatingVcpu {
      * @return position in the code memory to go on at, or a negative number when the registers are back in the CPU
      */
     private int left(Exit exit) {
+        boolean alone = false;
         if (exit.kind == Exit.Kind.READ || exit.kind == Exit.Kind.WRITE) {
             long address = state.get(LONG, StateBlock.ADDRESS);
             boolean write = exit.kind == Exit.Kind.WRITE;
             setAccessControl(state.get(INT, StateBlock.ACCESS_CONTROL));
+            int flushesBefore = flushes;
             // An access that straddles pages is the interpreter's.
             if ((address & PAGE_SIZE - 1) + exit.size <= PAGE_SIZE
                     && translateData(address, write, page)
                     && !(disturbance != null && disturbance.interpretsMiss())) {
                 tlb.enter(view(), address, ram().address() + page.offset, page);
-                return exit.host;
+                // What the block has found in its windows holds no longer than the TLB's entries.
+                if (flushes == flushesBefore) {
+                    if (exit.windowFits(address, page.writable)
+                            && !(disturbance != null && disturbance.closesWindow())) {
+                        return exit.host;
+                    }
+                    alone = true;
+                }
             }
         }
         if (exit.kind == Exit.Kind.DIRECT || exit.kind == Exit.Kind.INDIRECT) {
@@ -267,12 +280,20 @@ final class NativeVcpu extends TranslatingVcpu {
                 interpretInstruction();
                 return LEFT;
             }
-            NativeBlock target = find(guest, true);
+            NativeBlock target = find(guest, true, false);
             if (target == null || target.entry == NativeBlock.COLD || eventsPending()) {
                 return LEFT;
             }
             takeVectors();
             return target.entry;
+        }
+        if (alone) {
+            NativeBlock target = findNext(guest, true);
+            if (target == null) {
+                interpretInstruction();
+                return LEFT;
+            }
+            return goOn(guest, target);
         }
         if (vectors && exit.kind != Exit.Kind.DIRECT && exit.kind != Exit.Kind.INDIRECT) {
             giveVectors();
@@ -286,7 +307,7 @@ final class NativeVcpu extends TranslatingVcpu {
                 return LEFT;
             }
             case DIRECT, INDIRECT -> {
-                NativeBlock target = findNext(guest);
+                NativeBlock target = findNext(guest, exit.alone);
                 if (target == null) {
                     return LEFT;
                 }
@@ -318,7 +339,7 @@ final class NativeVcpu extends TranslatingVcpu {
         if (number < 0) {
             return null;
         }
-        NativeBlock block = code.known(blockAddress(guest), number, blockMode(vectors));
+        NativeBlock block = code.known(blockAddress(guest), number, blockMode(vectors, exit.alone));
         if (block == null
                 || block.entry == NativeBlock.COLD
                 || block.secondPage != NativeBlock.NO_PAGE
@@ -373,26 +394,30 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     /** {@return what blocks that may be gone on at depend on besides their bytes} */
-    private int blockMode(boolean withVectors) {
+    private int blockMode(boolean withVectors, boolean alone) {
         return codeMode()
                 | (withVectors ? VECTOR_MODE : 0)
                 | (avx ? AVX_MODE : 0)
+                | (alone ? NativeBlock.ALONE_MODE : 0)
                 | (userMode() ? NativeBlock.USER_MODE : 0);
     }
 
     /** Finds the block at an address; counts it and translates it when it has become hot. Faults as a fetch does. */
-    private @Nullable NativeBlock find(long linear, boolean withVectors) {
+    private @Nullable NativeBlock find(long linear, boolean withVectors, boolean alone) {
         int number = codePage(linear);
         if (number < 0) {
             return null;
         }
-        int mode = blockMode(withVectors);
+        int mode = blockMode(withVectors, alone);
         NativeBlock block = code.block(blockAddress(linear), number, mode);
         if (block.secondPage != NativeBlock.NO_PAGE && codePage(nextPage(linear)) != block.secondPage) {
             code.drop(block);
             jumps.forget(linear);
         }
-        if (block.entry == NativeBlock.COLD && !block.refused && !block.needsVectors && ++block.heat >= options.hot()) {
+        if (block.entry == NativeBlock.COLD
+                && !block.refused
+                && !block.needsVectors
+                && (++block.heat >= options.hot() || alone)) {
             translate(block, linear);
         }
         return block;
@@ -402,10 +427,10 @@ final class NativeVcpu extends TranslatingVcpu {
      * Finds the block to go on at in the same way of using vector registers. When there is none to go on at right now,
      * or its code can't be fetched, the vector registers are given back.
      */
-    private @Nullable NativeBlock findNext(long linear) {
+    private @Nullable NativeBlock findNext(long linear, boolean alone) {
         NativeBlock target = null;
         try {
-            target = find(linear, vectors);
+            target = find(linear, vectors, alone);
         } finally {
             if (target == null || target.entry == NativeBlock.COLD || eventsPending()) {
                 target = null;
@@ -508,8 +533,9 @@ final class NativeVcpu extends TranslatingVcpu {
         boolean withVectors = (block.mode & VECTOR_MODE) != 0;
         TranslationEvent event = new TranslationEvent();
         event.begin();
+        boolean alone = block.alone();
         Translator.Result result = translator.translate(
-                guestCode, available, block.linear, second, position, withVectors, avx, userMode());
+                guestCode, available, block.linear, second, position, withVectors, avx, userMode(), alone);
         if (result.instructions() == 0) {
             block.refused = !result.stoppedForVectors();
             block.needsVectors = result.stoppedForVectors();
@@ -570,6 +596,7 @@ final class NativeVcpu extends TranslatingVcpu {
 
     @Override
     public void translationsFlushed(boolean keepGlobal) {
+        flushes++;
         tlb.clear(keepGlobal);
         jumps.clear(keepGlobal);
         userJumps.clear();
@@ -577,6 +604,7 @@ final class NativeVcpu extends TranslatingVcpu {
 
     @Override
     public void translationFlushed(long page, boolean large) {
+        flushes++;
         tlb.drop(page, large);
         jumps.drop(page, large ? HUGE_SHIFT : PAGE_SHIFT);
         userJumps.drop(page, large ? HUGE_SHIFT : PAGE_SHIFT);
@@ -584,6 +612,7 @@ final class NativeVcpu extends TranslatingVcpu {
 
     @Override
     public void writesTrapped(int pageNumber) {
+        flushes++;
         tlb.trapWrites(ram().address() + (long) pageNumber * PAGE_SIZE);
     }
 }

@@ -6,6 +6,8 @@ enum Outcome {
     GOES_ON,
     /** The instruction ended the block. */
     ENDED,
+    /** The block's own start follows: the instruction closes a loop that is repeated within the block. */
+    REPEATS,
     /** The instruction is not translated. */
     REFUSED
 }

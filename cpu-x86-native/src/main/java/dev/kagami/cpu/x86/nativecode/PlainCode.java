@@ -37,8 +37,7 @@ final class PlainCode {
         }
         boolean inMemory = in.isMemory();
         if (inMemory) {
-            memory.address();
-            memory.check(Plain.operandBytes(in, properties), (properties & Plain.WRITES) != 0);
+            memory.locate(Plain.operandBytes(in, properties), (properties & Plain.WRITES) != 0, 0);
         }
         boolean highRegister = (properties & Plain.REGISTER_BYTE) != 0 && !in.rex && in.reg >= 4;
         boolean highOperand = (properties & Plain.OPERAND_BYTE) != 0 && !inMemory && !in.rex && in.rm >= 4;
@@ -105,7 +104,7 @@ final class PlainCode {
         }
         block.opcode();
         if (inMemory) {
-            asm.memory(register, Registers.POINTER, Assembler.NONE, 0, 0);
+            memory.operand(register);
         } else {
             asm.emit(0xC0 | (register & 7) << 3 | operand & 7);
         }
@@ -176,9 +175,9 @@ final class PlainCode {
         boolean wide = in.w;
         if (inMemory) {
             if (wide) {
-                asm.load(Registers.VALUE, Registers.POINTER, 0);
+                asm.load(Registers.VALUE, Registers.POINTER, memory.displacement());
             } else {
-                asm.load32(Registers.VALUE, Registers.POINTER, 0);
+                asm.load32(Registers.VALUE, Registers.POINTER, memory.displacement());
             }
         } else if (operand != Registers.VALUE) {
             if (wide) {

@@ -56,6 +56,12 @@ final class StateBlock {
     /** The same for a 256-bit operand. */
     static final int WIDE_ALIGNMENT_MASK = 0x100;
 
+    /** Mask of the offset in a page. */
+    static final int OFFSET_MASK = 0x110;
+
+    /** Host addresses of the current block's windows, see {@link BlockPlan}; quadwords. */
+    static final int WINDOWS = 0x200;
+
     /** Selectors of the six segment registers, as quadwords. */
     static final int SELECTORS = 0x800;
 

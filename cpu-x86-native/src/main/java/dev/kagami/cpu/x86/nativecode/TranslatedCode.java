@@ -147,7 +147,7 @@ final class TranslatedCode {
         block.entry = region.end;
         region.blocks.add(block);
         region.end = copy(code, region.end);
-        if (block.user()) {
+        if (block.user() && !block.alone()) {
             userJumps.set(block);
         }
     }
@@ -207,7 +207,7 @@ final class TranslatedCode {
     }
 
     private void forgetJumps(NativeBlock block) {
-        if (block.user()) {
+        if (block.user() && !block.alone()) {
             userJumps.remove(block);
         }
     }

@@ -5,7 +5,7 @@ import dev.kagami.cpu.x86.decode.Instruction;
 
 /** Emits the host code of one guest block, which begins with a look at {@link StateBlock#EVENTS} and its count. */
 final class Translator {
-    private static final int MAX_INSTRUCTIONS = 64;
+    private static final int MAX_INSTRUCTIONS = BlockPlan.MAX_INSTRUCTIONS;
 
     /** Bytes of host code at a block's start that look at events: a branch that can't close a loop may go behind them. */
     static final int CHECK_LENGTH = 16;
@@ -76,6 +76,7 @@ final class Translator {
      * @param withVectors whether the guest's vector registers are in the host's while it runs
      * @param withAvx whether the guest may use AVX instructions, and the host has them
      * @param user whether it runs at privilege level 3; otherwise at 0
+     * @param alone whether every memory access shall be looked up by itself
      * @return the code; valid until the next call
      */
     Result translate(
@@ -86,8 +87,16 @@ final class Translator {
             int position,
             boolean withVectors,
             boolean withAvx,
-            boolean user) {
+            boolean user,
+            boolean alone) {
         block.begin(bytes, guest, position, withVectors, withAvx, user, entry);
+        // The bytes of a second page are there for the first instruction only.
+        int most = secondPage != NativeBlock.NO_PAGE ? 1 : limit;
+        if (alone) {
+            block.plan.clear();
+        } else {
+            block.plan.make(bytes, length, guest, most, withVectors, withAvx);
+        }
         stoppedForVectors = false;
         if (user && secondPage != NativeBlock.NO_PAGE) {
             block.checkSecondPage(secondPage);
@@ -101,9 +110,8 @@ final class Translator {
             throw new AssertionError("the look at events has %d bytes".formatted(asm.position() - checkAt));
         }
         int countAt = block.count(MAX_INSTRUCTIONS);
-        // The bytes of a second page are there for the first instruction only.
-        int most = secondPage != NativeBlock.NO_PAGE ? 1 : limit;
         boolean open = true;
+        int end = 0;
         boolean crosses = false;
         while (open && block.instructions < most) {
             int decoded = decoder.decode(bytes, block.start, length, 64, in);
@@ -123,8 +131,12 @@ final class Translator {
                 break;
             }
             block.start += in.length;
+            end = Math.max(end, block.start);
             block.instructions++;
-            open = outcome == Outcome.GOES_ON;
+            open = outcome == Outcome.GOES_ON || outcome == Outcome.REPEATS;
+            if (outcome == Outcome.REPEATS) {
+                block.start = 0;
+            }
         }
         if (open) {
             if (!block.shadow && (block.instructions == most || block.start == length || crosses)) {
@@ -136,7 +148,7 @@ final class Translator {
         }
         asm.set8(countAt, block.instructions);
         block.emitStubs();
-        return new Result(asm.bytes(), asm.position(), Math.max(block.start, 1), block.instructions, stoppedForVectors);
+        return new Result(asm.bytes(), asm.position(), Math.max(end, 1), block.instructions, stoppedForVectors);
     }
 
     private Outcome instruction() {

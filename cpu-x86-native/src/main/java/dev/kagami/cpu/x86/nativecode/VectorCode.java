@@ -24,11 +24,9 @@ final class VectorCode {
     void emit(int form) {
         boolean inMemory = in.isMemory();
         if (inMemory) {
-            memory.address();
-            if ((form & VectorForm.ALIGNED) != 0) {
-                memory.aligned(StateBlock.ALIGNMENT_MASK);
-            }
-            memory.check(form & VectorForm.SIZE, (form & VectorForm.WRITES) != 0);
+            boolean aligned = (form & VectorForm.ALIGNED) != 0;
+            memory.locate(
+                    form & VectorForm.SIZE, (form & VectorForm.WRITES) != 0, aligned ? StateBlock.ALIGNMENT_MASK : 0);
         }
         int register = in.reg;
         boolean registerInState = false;
@@ -70,7 +68,7 @@ final class VectorCode {
         }
         asm.emit(in.opcode);
         if (inMemory) {
-            asm.memory(register, Registers.POINTER, Assembler.NONE, 0, 0);
+            memory.operand(register);
         } else {
             asm.emit(0xC0 | (register & 7) << 3 | operand & 7);
         }

@@ -22,7 +22,7 @@ final class VexCode {
         asm.vex(in.map, in.pp, in.w, wide, reg, vvvv, rm);
         asm.emit(in.opcode);
         if (inMemory) {
-            asm.memory(reg, rm, Assembler.NONE, 0, 0);
+            memory.operand(reg);
         } else {
             asm.emit(0xC0 | (reg & 7) << 3 | rm & 7);
         }
@@ -53,8 +53,7 @@ final class VexCode {
     void emitGeneral(int form) {
         int operand = Registers.POINTER;
         if (in.isMemory()) {
-            memory.address();
-            memory.check(in.operandSize, false);
+            memory.locate(in.operandSize, false, 0);
         } else {
             operand = general(in.rm, Registers.POINTER);
         }
@@ -89,11 +88,8 @@ final class VexCode {
         boolean generalOperand = (form & VectorForm.GENERAL_OPERAND) != 0 && !in.isMemory();
         int operand = Registers.POINTER;
         if (in.isMemory()) {
-            memory.address();
-            if ((form & VectorForm.ALIGNED) != 0) {
-                memory.aligned(wide ? StateBlock.WIDE_ALIGNMENT_MASK : StateBlock.ALIGNMENT_MASK);
-            }
-            memory.check(form & VectorForm.SIZE, writes);
+            int alignment = wide ? StateBlock.WIDE_ALIGNMENT_MASK : StateBlock.ALIGNMENT_MASK;
+            memory.locate(form & VectorForm.SIZE, writes, (form & VectorForm.ALIGNED) != 0 ? alignment : 0);
         } else {
             operand = generalOperand ? general(in.rm, Registers.POINTER) : in.rm;
         }

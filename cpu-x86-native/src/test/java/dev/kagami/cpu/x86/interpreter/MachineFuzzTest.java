@@ -76,6 +76,10 @@ class MachineFuzzTest {
     /** A pair of machines, and a thread that gets the translated one out of endless loops. */
     private static final class Round implements AutoCloseable {
         private static final long PATIENCE_NANOS = 60_000_000;
+
+        /** The reference steps for good where each step raises an exception that returns to the same place. */
+        private static final long PATIENCE_WITH_REFERENCE_NANOS = 3_000_000_000L;
+
         private static final int NOT_RUNNING = -1;
 
         /** Instructions that an endless loop has run when it takes too long to follow. */
@@ -94,6 +98,7 @@ class MachineFuzzTest {
         private final SteppingVcpu reference;
         private final Thread watchdog;
         private volatile long since = NOT_RUNNING;
+        private volatile long referenceSince = NOT_RUNNING;
         private volatile boolean kicked;
         private volatile boolean closed;
 
@@ -118,6 +123,12 @@ class MachineFuzzTest {
                 if (began != NOT_RUNNING && System.nanoTime() - began > PATIENCE_NANOS) {
                     kicked = true;
                     translated.vcpu.kick();
+                }
+                long referenceBegan = referenceSince;
+                if (referenceBegan != NOT_RUNNING
+                        && System.nanoTime() - referenceBegan > PATIENCE_WITH_REFERENCE_NANOS) {
+                    kicked = true;
+                    reference.kick();
                 }
                 try {
                     Thread.sleep(20);
@@ -148,7 +159,9 @@ class MachineFuzzTest {
                     break;
                 }
                 reference.until(cpu.retired, SteppingVcpu.interruptions(cpu));
+                referenceSince = System.nanoTime();
                 ExitReason expected = reference.run();
+                referenceSince = NOT_RUNNING;
                 if (reference.undefined) {
                     undefined++;
                     break;
