@@ -4,6 +4,7 @@ module dev.kagami.bench {
     requires static org.jspecify;
     requires dev.kagami.block;
     requires dev.kagami.image;
+    requires dev.kagami.vm;
     requires info.picocli;
 
     opens dev.kagami.bench to

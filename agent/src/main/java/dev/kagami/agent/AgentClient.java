@@ -5,13 +5,16 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.ByteChannel;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /** Starts commands in a guest. Thread-safe; any number of commands may run at a time. */
 public final class AgentClient {
+    /** Guests make their random numbers of it. */
+    private static final SecureRandom RANDOM = new SecureRandom();
+
     /** A guest that boots has better things to do than to refuse connections. */
     private static final long FIRST_PAUSE_MILLIS = 10;
 
@@ -125,7 +128,7 @@ public final class AgentClient {
         });
         Answer answer = Answer.SILENCE;
         try {
-            long nonce = ThreadLocalRandom.current().nextLong();
+            long nonce = RANDOM.nextLong();
             ByteBuffer secret = ByteBuffer.allocate(Protocol.TOKEN_SIZE + Protocol.NONCE_SIZE)
                     .order(ByteOrder.LITTLE_ENDIAN)
                     .put(token.bytes())

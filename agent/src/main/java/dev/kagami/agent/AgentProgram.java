@@ -21,7 +21,7 @@ import java.nio.ByteOrder;
  * <pre>
  *   read the token
  *   for each connection from the host, in a process of its own:
- *     the token must come within ten seconds; answer hello; read a script
+ *     the token must come within ten seconds; reseed the kernel's random numbers; answer hello; read a script
  *     start /bin/sh -c script in a session of its own, with three pipes
  *     until it has exited: stdin frames -> pipe -> its standard input
  *                          its standard output and error -> pipes -> frames
@@ -39,6 +39,7 @@ public final class AgentProgram {
     private static final int POLL = 7;
     private static final int SIGNAL_ACTION = 13;
     private static final int SIGNAL_MASK = 14;
+    private static final int DEVICE_CONTROL = 16;
     private static final int DUP2 = 33;
     private static final int SLEEP = 35;
     private static final int ALARM = 37;
@@ -80,6 +81,9 @@ public final class AgentProgram {
     private static final int NON_BLOCKING = 0x800;
     private static final int SET_FLAGS = 4;
     private static final int NO_HANG = 1;
+
+    /** {@code RNDRESEEDCRNG} (include/uapi/linux/random.h). */
+    private static final int RESEED = 0x5207;
 
     private static final int VSOCK = 40;
     private static final int STREAM = 1;
@@ -309,6 +313,29 @@ public final class AgentProgram {
         code.system(ALARM);
     }
 
+    /**
+     * Mixes what the host has given into the kernel's random numbers, and has them begin anew (random(4)): those of machines that
+     * were made from one snapshot would be the same ones otherwise.
+     */
+    private void reseed() {
+        code.address(Register.RDI, "random device");
+        code.move(Register.RSI, READ_WRITE | CLOSE_ON_EXEC);
+        code.system(OPEN);
+        code.test(Register.RAX);
+        code.jump(Condition.LESS, "reseeded");
+        code.move(Register.R12, Register.RAX);
+        code.move(Register.RDI, Register.R12);
+        code.address(Register.RSI, GIVEN);
+        code.move(Register.RDX, Protocol.TOKEN_SIZE + Protocol.NONCE_SIZE);
+        code.system(WRITE);
+        code.move(Register.RDI, Register.R12);
+        code.move(Register.RSI, RESEED);
+        code.system(DEVICE_CONTROL);
+        code.move(Register.RDI, Register.R12);
+        code.system(CLOSE);
+        code.label("reseeded");
+    }
+
     /** One connection: the token, hello, the script. */
     private void session() {
         code.label("session");
@@ -327,6 +354,7 @@ public final class AgentProgram {
         }
         code.test(Register.RAX);
         code.jump(Condition.NOT_EQUAL, "fail");
+        reseed();
         code.store32(OUTPUT, Protocol.HELLO);
         code.store32(OUTPUT.plus(4), Protocol.HELLO_SIZE);
         code.store32(OUTPUT.plus(8), Protocol.VERSION);
@@ -651,6 +679,7 @@ public final class AgentProgram {
         code.system(EXIT);
 
         code.text("null device", "/dev/null");
+        code.text("random device", "/dev/urandom");
         code.text("shell", "/bin/sh");
         code.text("shell's option", "-c");
     }

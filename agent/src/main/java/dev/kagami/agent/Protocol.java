@@ -12,7 +12,8 @@ package dev.kagami.agent;
  *   guest: EXIT status           as wait(2) tells it; then hangs up
  * </pre>
  *
- * <p>The nonce comes back because a console port has no beginning: what one says there may be meant for who was there before.
+ * <p>The nonce comes back because a console port has no beginning: what one says there may be meant for who was there before. It is
+ * random, and has the guest's random numbers begin anew.
  *
  * <p>Everything after the nonce is a frame: type and size, 32 bits each, and size bytes; numbers are little-endian. SIGNAL
  * has the number in place of the size, and no bytes. A host that hangs up earlier has the command killed.

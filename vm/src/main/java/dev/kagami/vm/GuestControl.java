@@ -12,7 +12,11 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +27,13 @@ final class GuestControl {
     private static final Duration BOOT = Duration.ofMinutes(10);
 
     private static final int LAST_WORDS = 500;
+    private static final System.Logger LOG = System.getLogger(GuestControl.class.getName());
+
+    /** How long to try to tell a guest the news before the time in it is too old. */
+    private static final Duration NEWS = Duration.ofSeconds(2);
+
+    /** How long commands wait for the guest to have been told. */
+    private static final Duration NEWS_FIRST = Duration.ofSeconds(5);
 
     private final AgentTransport transport;
     /** Asked each time, as a machine that is restored has another one's. */
@@ -31,6 +42,47 @@ final class GuestControl {
     GuestControl(AgentTransport transport, Supplier<AgentToken> token) {
         this.transport = transport;
         this.token = token;
+    }
+
+    /**
+     * Tells a guest what it can't know, as soon as its agent is there; what is run meanwhile waits for it. Returns when the guest
+     * was told, or the machine has ended.
+     *
+     * @param latest the news
+     * @param told completed when this returns
+     * @param over tells whether the machine has ended
+     */
+    void tell(GuestNews latest, CompletableFuture<?> told, BooleanSupplier over) {
+        try {
+            while (!over.getAsBoolean()) {
+                try {
+                    ExecResult result = exec(latest.script(), o -> o.timeout(NEWS));
+                    if (result.exitStatus() != 0 || !result.stderr().isEmpty()) {
+                        LOG.log(System.Logger.Level.DEBUG, "the guest made nothing of the news: {0}", result.stderr());
+                    }
+                    return;
+                } catch (KagamiException e) {
+                    if (e.code() != ErrorCode.COMMAND_TIMED_OUT && e.code() != ErrorCode.GUEST_AGENT_UNAVAILABLE) {
+                        throw e;
+                    }
+                }
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            told.complete(null);
+        }
+    }
+
+    /** Waits until the guest was told the news, but not for ever. */
+    static void awaitNews(CompletableFuture<?> told) throws InterruptedException {
+        try {
+            told.get(NEWS_FIRST.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            LOG.log(System.Logger.Level.DEBUG, "the guest has not taken the news yet");
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private AgentClient client() {

@@ -155,11 +155,14 @@ public record Network(Link link, @Nullable String mac, List<Forward> forwards) {
         return forward(Forward.tcp(hostPort, guestPort));
     }
 
-    /** {@return a card of a copy: with an address of its own, and the same forwards from any ports of the host that are free} */
+    /**
+     * {@return a card of a copy: with an address of its own, unless nobody could tell, and the same forwards from any ports of
+     * the host that are free}
+     */
     Network forBranch() {
         return new Network(
                 link,
-                MacAddress.random().toString(),
+                link instanceof Nat ? mac : MacAddress.random().toString(),
                 forwards.stream()
                         .map(forward -> new Forward(
                                 forward.protocol(),

@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
  * machine, {@link #open} reads one that {@link VirtualMachine#save} has written. Making a machine takes milliseconds; they
  * share memory until they write to it.
  *
- * <p>What belongs to the host can't be saved. Machines that go on find their network connections reset, vsock connections too,
- * and the clock on the wall moved on.
+ * <p>What belongs to the host can't be saved. Machines that go on find their network connections reset, vsock connections too.
+ * A guest that has the agent (see {@link VirtualMachine#exec}) is told right away how late it is and has its random numbers begin
+ * anew, before any other command; copies on a switch get addresses of their own.
  *
  * <p>Thread-safe. Machines that were made stay when the snapshot is closed.
  */
@@ -218,6 +219,15 @@ public final class Snapshot implements AutoCloseable {
                                 .toList()),
                 config.debugExitPort().orElse(-1),
                 config.testDevice());
+    }
+
+    /** {@return what the guest has to be told on a machine with these network cards} */
+    GuestNews newsFor(List<NetworkCard> cards) {
+        try {
+            return GuestNews.of(file.sections().get(CONFIG, SavedConfig.class).networks(), cards);
+        } catch (SnapshotException e) {
+            throw refused(name, e);
+        }
     }
 
     /** Compares the hardware of a machine with that of the saved one. */

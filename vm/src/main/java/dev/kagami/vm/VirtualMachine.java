@@ -24,11 +24,13 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Flow;
 import java.util.concurrent.SubmissionPublisher;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,6 +76,10 @@ public final class VirtualMachine implements AutoCloseable {
     private final GuestConsole console;
     private final GuestControl guest;
     private final MachineEvents recorder = new MachineEvents(this);
+    /** Completed when the guest knows that it goes on from a snapshot. */
+    private final CompletableFuture<@Nullable Void> newsTold = new CompletableFuture<>();
+
+    private @Nullable GuestNews news;
     /** Held for whole operations that lead from one state to another; taken before {@link #lock}. */
     private final ReentrantLock operations = new ReentrantLock();
 
@@ -238,6 +244,7 @@ public final class VirtualMachine implements AutoCloseable {
                 ended(new Outcome.Stopped());
                 throw e;
             }
+            newsTold.complete(null);
             begin(first, State.RUNNING);
         } finally {
             lock.unlock();
@@ -260,6 +267,7 @@ public final class VirtualMachine implements AutoCloseable {
                 snapshot.check(config, engine.engine(), devices);
                 first = Machine.restore(config, engine.engine(), devices, snapshot);
                 MachineEvents.finish(event);
+                news = snapshot.newsFor(devices.cards());
             } catch (Throwable e) {
                 devices.close();
                 ended(new Outcome.Stopped());
@@ -373,9 +381,23 @@ public final class VirtualMachine implements AutoCloseable {
             if (machine != null) {
                 machine.resume();
             }
+            tellNews();
         } finally {
             lock.unlock();
             operations.unlock();
+        }
+    }
+
+    /** Has a guest that goes on from a snapshot told so, once. */
+    private void tellNews() {
+        GuestNews latest = news;
+        news = null;
+        if (latest != null && config.agentChannel() != AgentChannel.NONE) {
+            Thread.ofVirtual()
+                    .name("kagami-news")
+                    .start(() -> guest.tell(latest, newsTold, () -> state() == State.STOPPED));
+        } else {
+            newsTold.complete(null);
         }
     }
 
@@ -403,6 +425,9 @@ public final class VirtualMachine implements AutoCloseable {
             try {
                 require("reset", EnumSet.of(State.RUNNING, State.PAUSED));
                 resetRequested = true;
+                // Who boots reads the clock.
+                news = null;
+                newsTold.complete(null);
                 if (state == State.PAUSED) {
                     change(State.RUNNING);
                 }
@@ -515,7 +540,10 @@ public final class VirtualMachine implements AutoCloseable {
         if (!config.shares().isEmpty()) {
             throw new KagamiException(
                     ErrorCode.SNAPSHOT_UNSUPPORTED,
-                    "a machine with shared directories can't be saved: its guest holds files of the host open",
+                    "a machine with shared directories (%s) can't be saved: its guest holds files of the host open"
+                            .formatted(config.shares().stream()
+                                    .map(share -> share.tag() + ": " + share.directory())
+                                    .collect(Collectors.joining(", "))),
                     "copy files with copyTo and copyFrom instead of sharing a directory");
         }
         if (resume) {
@@ -801,7 +829,7 @@ public final class VirtualMachine implements AutoCloseable {
         guest.copyFrom(source, target);
     }
 
-    private void checkAgent(String what) {
+    private void checkAgent(String what) throws InterruptedException {
         requireRunning(what);
         if (config.agentChannel() == AgentChannel.NONE) {
             throw new KagamiException(
@@ -809,6 +837,7 @@ public final class VirtualMachine implements AutoCloseable {
                     "this guest has no agent to run commands",
                     "boot the default guest, or give an image a cloud-init seed: c.cloudInit(i -> {})");
         }
+        GuestControl.awaitNews(newsTold);
     }
 
     private ByteChannel connectAgent(Duration patience) throws IOException, AgentException {

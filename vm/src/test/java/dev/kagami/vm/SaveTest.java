@@ -151,7 +151,9 @@ final class SaveTest {
             }
             // A copy writes to no file of the original.
             try (VirtualMachine copy = snapshot.branch(c -> c.engine("interpreter"))) {
-                assertThat(copy.network(0).mac()).isNotEqualTo("52:54:00:00:00:07");
+                assertThat(copy.network(0).mac()).isEqualTo("52:54:00:00:00:07");
+                assertThat(copy.network(1).mac())
+                        .isNotEqualTo(saved.networks().getLast().mac());
                 assertThat(copy.forwards().getFirst().local().getPort()).isNotEqualTo(port);
                 copy.resume();
                 copy.console().awaitText("XYZABC", Duration.ofMinutes(1));
