@@ -67,12 +67,14 @@ final class SharedDirectoryTest {
                     "cat /mnt/../secret",
                     "cat /mnt/way-out",
                     "cat /mnt/tree/../../secret",
-                    "sh -c \"echo changed > /mnt/way-out\"",
                     "mknod /mnt/null c 1 3",
                     "chown 1234:1234 /mnt/kept",
                     "ln /etc/hostname /mnt/hostname")) {
                 assertThat(guest.ssh("sudo " + attempt).status()).as(attempt).isNotZero();
             }
+            // Guests follow links by themselves, to files of their own.
+            root(guest, "sh -c \"echo changed > /mnt/way-out\"");
+            assertThat(root(guest, "cat /secret")).isEqualTo("changed\n");
             root(guest, "ln -s / /mnt/root");
             root(guest, "umount /mnt");
             guest.powerOff();
