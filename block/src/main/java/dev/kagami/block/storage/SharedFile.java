@@ -39,6 +39,12 @@ final class SharedFile {
     private static final long LOCK_LENGTH = 200;
     private static final long[] READER_LOCKS = {100, 201, 203};
 
+    /**
+     * Linux keeps what is written at once in one piece of its page cache, up to megabytes, and ext4 then takes 20 us and
+     * more for each small write to it. Smaller ones don't cost large writes much.
+     */
+    private static final int MAX_WRITE = 64 << 10;
+
     /** The JDK copies a heap buffer to memory outside of the heap, which it keeps for each thread: in pieces, then. */
     private static final int MAX_HEAP_TRANSFER = 256 << 10;
 
@@ -314,7 +320,7 @@ final class SharedFile {
         uninterrupted("write", used -> {
             source.limit(end).position(start);
             while (source.position() < end) {
-                limit(source, end);
+                source.limit(Math.min(end, source.position() + MAX_WRITE));
                 used.write(source, position + source.position() - start);
             }
             source.limit(end);
