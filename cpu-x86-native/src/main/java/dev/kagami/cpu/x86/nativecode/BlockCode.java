@@ -54,6 +54,9 @@ final class BlockCode {
     /** Whether AVX instructions may be run. */
     boolean avx;
 
+    /** Guest registers in scratch registers. */
+    final ScratchCache scratch;
+
     /** What was found out about the block beforehand. */
     final BlockPlan plan = new BlockPlan();
 
@@ -86,6 +89,7 @@ final class BlockCode {
     BlockCode(Assembler asm, ExitTable exits) {
         this.asm = asm;
         this.exits = exits;
+        scratch = new ScratchCache(asm);
     }
 
     /** Begins a block. */
@@ -108,6 +112,7 @@ final class BlockCode {
         stubs.clear();
         sides.clear();
         windows.clear();
+        scratch.clear();
         code = bytes;
         guestStart = guest;
         origin = position;
@@ -119,6 +124,17 @@ final class BlockCode {
     void beginInstruction() {
         begin = asm.position();
         addressAt = NOWHERE;
+        scratch.beginInstruction();
+    }
+
+    /** Makes the scratch registers free for whatever is emitted next; the current instruction begins behind that. */
+    void releaseScratch() {
+        int before = asm.position();
+        scratch.flush();
+        scratch.clear();
+        if (begin == before) {
+            begin = asm.position();
+        }
     }
 
     /** {@return the guest address of the current instruction} */

@@ -320,7 +320,7 @@ final class BlockPlan {
             distance[in.rm] += in.group() == 0 ? 1 : -1;
             return;
         }
-        if ((properties & Plain.REGISTER) != 0 && writesRegister()) {
+        if ((properties & Plain.REGISTER) != 0 && Plain.writesRegister(in)) {
             written((properties & Plain.REGISTER_BYTE) != 0 && !in.rex ? in.reg & 3 : in.reg);
             // A byte register's number is that of its owner for the low ones.
             written(in.reg);
@@ -335,23 +335,6 @@ final class BlockPlan {
             written(GUEST_RAX);
             written(GUEST_RDX);
         }
-    }
-
-    /** {@return whether a plain instruction with a register in ModRM.reg may write that} */
-    private boolean writesRegister() {
-        int opcode = in.opcode;
-        return switch (in.map) {
-            case Instruction.MAP_PRIMARY ->
-                opcode < 0x40
-                        ? (opcode & 7) >= 2 && opcode < 0x38
-                        : opcode != 0x84 && opcode != 0x85 && opcode != 0x88 && opcode != 0x89;
-            case Instruction.MAP_0F ->
-                switch (opcode) {
-                    case 0xA3, 0xA4, 0xA5, 0xAB, 0xAC, 0xAD, 0xB1, 0xB3, 0xBB, 0xC3 -> false;
-                    default -> true;
-                };
-            default -> true;
-        };
     }
 
     private void written(int register) {

@@ -25,6 +25,10 @@ final class BranchCode {
         if (opcode >= 0x50 && opcode <= 0x5F) {
             return in.operandPrefix ? Outcome.REFUSED : pushOrPop(opcode);
         }
+        if (opcode == 0x8D) {
+            return lea();
+        }
+        block.releaseScratch();
         return switch (opcode) {
             case 0x68, 0x6A -> {
                 if (in.operandPrefix) {
@@ -36,7 +40,6 @@ final class BranchCode {
                 asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
                 yield Outcome.GOES_ON;
             }
-            case 0x8D -> lea();
             case 0xC9 -> in.operandPrefix ? Outcome.REFUSED : leaveFrame();
             case 0xE8 -> {
                 callStore();
@@ -74,46 +77,49 @@ final class BranchCode {
         if (!in.isMemory() || in.operandSize == 2) {
             return Outcome.REFUSED;
         }
-        int segment = in.segmentOverride;
-        in.segmentOverride = Instruction.NONE;
-        memory.address();
-        in.segmentOverride = segment;
-        int to = Registers.HOST[in.reg];
-        if (to == Assembler.NONE) {
-            if (in.operandSize == 4) {
-                asm.lea32(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, 0);
+        boolean narrow = in.operandSize == 4 || in.addressSize == 4;
+        int displacement = (int) in.displacement;
+        if (in.base == Instruction.BASE_RIP) {
+            int to = block.scratch.use(in.reg, false, true);
+            block.address(to, block.next() + in.displacement);
+            if (narrow) {
+                asm.lea32(to, to, Assembler.NONE, 0, 0);
             }
-            asm.storeState(Registers.ADDRESS, StateBlock.REGISTERS + 8 * in.reg);
-        } else if (in.operandSize == 4) {
-            asm.lea32(to, Registers.ADDRESS, Assembler.NONE, 0, 0);
+            return Outcome.GOES_ON;
+        }
+        int base = in.base == Instruction.NONE ? Assembler.NONE : block.scratch.use(in.base, true, false);
+        int index = in.index == Instruction.NONE ? Assembler.NONE : block.scratch.use(in.index, true, false);
+        // A third one takes the place of a source.
+        int to = Registers.HOST[in.reg];
+        boolean third = to == Assembler.NONE && block.scratch.full(in.reg);
+        if (third) {
+            to = Registers.POINTER;
+        } else if (to == Assembler.NONE) {
+            to = block.scratch.use(in.reg, false, true);
+        }
+        if (narrow) {
+            asm.lea32(to, base, index, in.scale, displacement);
         } else {
-            asm.move(to, Registers.ADDRESS);
+            asm.lea(to, base, index, in.scale, displacement);
+        }
+        if (third) {
+            asm.storeState(to, StateBlock.REGISTERS + 8 * in.reg);
         }
         return Outcome.GOES_ON;
     }
 
     private Outcome pushOrPop(int opcode) {
         int register = opcode & 7 | in.rexB();
-        int host = Registers.HOST[register];
         if (opcode < 0x58) {
             memory.locate(Registers.STACK, -8, true);
-            if (host == Assembler.NONE) {
-                asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * register);
-                host = Registers.VALUE;
-            }
-            asm.store(host, Registers.POINTER, memory.displacement());
+            asm.store(block.scratch.use(register, true, false), Registers.POINTER, memory.displacement());
             asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
         } else {
             memory.locate(Registers.STACK, 0, false);
             if (register != Registers.GUEST_RSP) {
                 asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, 8);
             }
-            if (host == Assembler.NONE) {
-                asm.load(Registers.VALUE, Registers.POINTER, memory.displacement());
-                asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * register);
-            } else {
-                asm.load(host, Registers.POINTER, memory.displacement());
-            }
+            asm.load(block.scratch.use(register, false, true), Registers.POINTER, memory.displacement());
         }
         return Outcome.GOES_ON;
     }
@@ -177,6 +183,7 @@ final class BranchCode {
     /** Emits the current instruction, a conditional jump. */
     Outcome conditional() {
         long target = block.next() + in.immediate;
+        block.scratch.flush();
         if (block.plan.repeats(block.instructions)) {
             block.side(asm.jumpIf(in.opcode & 15 ^ 1), block.next());
             return Outcome.REPEATS;

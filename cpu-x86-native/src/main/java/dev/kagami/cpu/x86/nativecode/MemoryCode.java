@@ -35,6 +35,7 @@ final class MemoryCode {
 
     /** Says that code which computes a guest address into {@link Registers#ADDRESS} begins here; it must not jump. */
     void begin() {
+        block.releaseScratch();
         block.addressAt = asm.position();
         block.addressEnd = BlockCode.NOWHERE;
     }

@@ -172,6 +172,48 @@ final class Plain {
         };
     }
 
+    /** {@return whether an instruction with a register in ModRM.reg may write that} */
+    static boolean writesRegister(Instruction in) {
+        int opcode = in.opcode;
+        return switch (in.map) {
+            case Instruction.MAP_PRIMARY ->
+                opcode < 0x40
+                        ? (opcode & 7) >= 2 && opcode < 0x38
+                        : opcode != 0x84 && opcode != 0x85 && opcode != 0x88 && opcode != 0x89;
+            case Instruction.MAP_0F ->
+                switch (opcode) {
+                    case 0xA3, 0xA4, 0xA5, 0xAB, 0xAC, 0xAD, 0xB1, 0xB3, 0xBB, 0xC3 -> false;
+                    default -> true;
+                };
+            default -> true;
+        };
+    }
+
+    /** {@return whether an instruction with a register in ModRM.reg may need its value} */
+    static boolean readsRegister(Instruction in) {
+        if (in.operandSize < 4) {
+            return true;
+        }
+        return switch (in.map) {
+            case Instruction.MAP_PRIMARY ->
+                switch (in.opcode) {
+                    case 0x63, 0x69, 0x6B, 0x8B -> false;
+                    default -> true;
+                };
+            case Instruction.MAP_0F ->
+                switch (in.opcode) {
+                    case 0xB6, 0xB7, 0xBE, 0xBF -> false;
+                    default -> true;
+                };
+            default -> true;
+        };
+    }
+
+    /** {@return whether an instruction may need the value of its operand ModRM.rm, a register} */
+    static boolean readsOperand(Instruction in) {
+        return in.operandSize < 4 || in.map != Instruction.MAP_PRIMARY || in.opcode != 0x89 && in.opcode != 0xC7;
+    }
+
     /** {@return the bytes that a memory operand has} */
     static int operandBytes(Instruction in, int properties) {
         if ((properties & OPERAND_BYTE) != 0) {

@@ -36,11 +36,19 @@ final class PlainCode {
             return registerInOpcode((properties & Plain.BYTE_IN_OPCODE) != 0);
         }
         boolean inMemory = in.isMemory();
+        boolean highRegister = (properties & Plain.REGISTER_BYTE) != 0 && !in.rex && in.reg >= 4;
+        boolean highOperand = (properties & Plain.OPERAND_BYTE) != 0 && !inMemory && !in.rex && in.rm >= 4;
+        boolean ownScratch = (properties & (Plain.COUNT_IN_CL | Plain.DIVIDES)) != 0 || highRegister || highOperand;
+        if (ownScratch) {
+            block.releaseScratch();
+        }
         if (inMemory) {
             memory.locate(Plain.operandBytes(in, properties), (properties & Plain.WRITES) != 0, 0);
         }
-        boolean highRegister = (properties & Plain.REGISTER_BYTE) != 0 && !in.rex && in.reg >= 4;
-        boolean highOperand = (properties & Plain.OPERAND_BYTE) != 0 && !inMemory && !in.rex && in.rm >= 4;
+        if (!ownScratch) {
+            usual(properties);
+            return true;
+        }
         boolean usesCh = highRegister && in.reg == Registers.HIGH_RCX || highOperand && in.rm == Registers.HIGH_RCX;
         int register = in.reg;
         boolean registerInState = false;
@@ -121,6 +129,36 @@ final class PlainCode {
         return true;
     }
 
+    /** Emits an instruction that needs no scratch register but for its operands. */
+    private void usual(int properties) {
+        boolean inMemory = in.isMemory();
+        boolean hasRegister = (properties & Plain.REGISTER) != 0;
+        boolean writes = (properties & Plain.WRITES) != 0;
+        int register = in.reg;
+        int operand = Registers.POINTER;
+        if (hasRegister && Plain.readsRegister(in)) {
+            register = block.scratch.use(in.reg, true, Plain.writesRegister(in));
+        }
+        if (!inMemory) {
+            operand = block.scratch.use(in.rm, Plain.readsOperand(in), writes);
+        }
+        if (hasRegister && !Plain.readsRegister(in)) {
+            register = block.scratch.use(in.reg, false, true);
+        }
+        int rex = (in.w ? 8 : 0) | (register & 8) >> 1 | (operand & 8) >> 3;
+        block.prefixes();
+        if (rex != 0 || (properties & (Plain.REGISTER_BYTE | Plain.OPERAND_BYTE)) != 0) {
+            asm.emit(0x40 | rex);
+        }
+        block.opcode();
+        if (inMemory) {
+            memory.operand(register);
+        } else {
+            asm.emit(0xC0 | (register & 7) << 3 | operand & 7);
+        }
+        block.immediateBytes();
+    }
+
     /** {@return whether a register that is not ah to bh needs REX: r8 and up do, as bytes all but al to bl} */
     private static boolean needsRex(int register, boolean high, int byteProperty) {
         return !high && (register >= 8 || byteProperty != 0 && register >= 4);
@@ -138,16 +176,13 @@ final class PlainCode {
     private boolean registerInOpcode(boolean bytes) {
         int guest = in.opcode & 7 | in.rexB();
         boolean high = bytes && !in.rex && guest >= 4;
-        int host = high ? guest : Registers.HOST[guest];
         boolean usesCh = high && guest == Registers.HIGH_RCX;
         if (usesCh) {
+            block.releaseScratch();
             asm.move(Assembler.RCX, CH_OWNER);
         }
-        boolean inState = host == Assembler.NONE;
-        if (inState) {
-            asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * guest);
-            host = Registers.VALUE;
-        }
+        boolean constant = in.map == Instruction.MAP_PRIMARY && !bytes && in.operandSize >= 4;
+        int host = high ? guest : block.scratch.use(guest, !constant, true);
         block.prefixes();
         int rex = (in.w ? 8 : 0) | (host & 8) >> 3;
         if (rex != 0 || bytes && !high) {
@@ -160,9 +195,6 @@ final class PlainCode {
         block.immediateBytes();
         if (usesCh) {
             asm.move(CH_OWNER, Assembler.RCX);
-        }
-        if (inState) {
-            asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * guest);
         }
         return true;
     }

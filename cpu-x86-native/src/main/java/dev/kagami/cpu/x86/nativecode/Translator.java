@@ -139,6 +139,7 @@ final class Translator {
             }
         }
         if (open) {
+            block.releaseScratch();
             if (!block.shadow && (block.instructions == most || block.start == length || crosses)) {
                 block.direct(block.guest());
             } else {
@@ -161,6 +162,7 @@ final class Translator {
         }
         Outcome outcome = usual();
         if (outcome == Outcome.REFUSED) {
+            block.releaseScratch();
             outcome = system.emit();
         }
         if (outcome == Outcome.REFUSED) {

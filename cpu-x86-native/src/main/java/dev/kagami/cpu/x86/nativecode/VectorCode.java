@@ -23,6 +23,10 @@ final class VectorCode {
      */
     void emit(int form) {
         boolean inMemory = in.isMemory();
+        int general = VectorForm.GENERAL_REGISTER | VectorForm.GENERAL_OPERAND | VectorForm.WRITES_ECX;
+        if ((form & general) != 0) {
+            block.releaseScratch();
+        }
         if (inMemory) {
             boolean aligned = (form & VectorForm.ALIGNED) != 0;
             memory.locate(

@@ -51,24 +51,24 @@ final class VexCode {
      * @param form from {@link VexGeneral}
      */
     void emitGeneral(int form) {
+        boolean hasRegister = (form & VexGeneral.REGISTER) != 0;
+        boolean hasSecond = (form & VexGeneral.SECOND) != 0;
+        boolean writesSecond = (form & VexGeneral.WRITES_SECOND) != 0;
+        ScratchCache scratch = block.scratch;
         int operand = Registers.POINTER;
         if (in.isMemory()) {
             memory.locate(in.operandSize, false, 0);
         } else {
-            operand = general(in.rm, Registers.POINTER);
+            int held = scratch.find(in.rm);
+            if (held == Assembler.NONE) {
+                operand = general(in.rm, Registers.POINTER);
+            } else {
+                asm.move(operand, held);
+            }
         }
-        boolean hasRegister = (form & VexGeneral.REGISTER) != 0;
-        boolean hasSecond = (form & VexGeneral.SECOND) != 0;
-        int register = hasRegister ? general(in.reg, Registers.VALUE) : in.group();
-        int second = hasSecond ? general(in.vvvv, Registers.ADDRESS) : 0;
+        int second = hasSecond ? scratch.use(in.vvvv, !writesSecond, writesSecond) : 0;
+        int register = hasRegister ? scratch.use(in.reg, false, true) : in.group();
         encode(false, register, second, operand);
-        // When both are the same register, ModRM.reg's result is the one that stays.
-        if (hasSecond) {
-            storeBack(in.vvvv, second);
-        }
-        if (hasRegister) {
-            storeBack(in.reg, register);
-        }
     }
 
     /**
@@ -82,6 +82,9 @@ final class VexCode {
             asm.vex(in.map, in.pp, false, wide, 0, 0, 0);
             asm.emit(in.opcode);
             return;
+        }
+        if ((form & (VectorForm.GENERAL_REGISTER | VectorForm.GENERAL_OPERAND | VectorForm.WRITES_ECX)) != 0) {
+            block.releaseScratch();
         }
         boolean writes = (form & VectorForm.WRITES) != 0;
         boolean generalRegister = (form & VectorForm.GENERAL_REGISTER) != 0;

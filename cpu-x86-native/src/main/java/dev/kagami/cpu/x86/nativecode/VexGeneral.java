@@ -13,6 +13,9 @@ final class VexGeneral {
     /** VEX.vvvv names a register. */
     static final int SECOND = 1 << 1;
 
+    /** The register of VEX.vvvv is a result, and no source. */
+    static final int WRITES_SECOND = 1 << 2;
+
     private VexGeneral() {}
 
     /** {@return the operands of an instruction, or {@link #NO}} */
@@ -22,9 +25,10 @@ final class VexGeneral {
         }
         return switch (in.mapAndOpcode()) {
             case 0x2F2 -> in.pp == Instruction.PP_NONE ? REGISTER | SECOND : NO;
-            case 0x2F3 -> in.pp == Instruction.PP_NONE && in.group() >= 1 && in.group() <= 3 ? SECOND : NO;
+            case 0x2F3 ->
+                in.pp == Instruction.PP_NONE && in.group() >= 1 && in.group() <= 3 ? SECOND | WRITES_SECOND : NO;
             case 0x2F5 -> in.pp == Instruction.PP_66 ? NO : REGISTER | SECOND;
-            case 0x2F6 -> in.pp == Instruction.PP_F2 ? REGISTER | SECOND : NO;
+            case 0x2F6 -> in.pp == Instruction.PP_F2 ? REGISTER | SECOND | WRITES_SECOND : NO;
             case 0x2F7 -> REGISTER | SECOND;
             case 0x3F0 -> in.pp == Instruction.PP_F2 && in.vvvv == 0 ? REGISTER : NO;
             default -> NO;
