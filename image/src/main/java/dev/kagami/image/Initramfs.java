@@ -36,6 +36,7 @@ final class Initramfs {
             "vmw_vsock_virtio_transport",
             "virtiofs",
             "ext4",
+            "pvpanic_mmio",
             "button",
             "evdev");
 

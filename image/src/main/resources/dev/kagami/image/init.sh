@@ -21,7 +21,7 @@ hostname -F /etc/hostname
 ip link set lo up
 
 # Drivers for what is there. The PCI devices' drivers bring the virtio devices to light.
-for alias in /sys/bus/pci/devices/*/modalias; do
+for alias in /sys/bus/pci/devices/*/modalias /sys/bus/acpi/devices/QEMU0001:*/modalias; do
     modprobe -q "$(cat "$alias")"
 done
 for alias in /sys/bus/virtio/devices/*/modalias; do

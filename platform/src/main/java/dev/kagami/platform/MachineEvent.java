@@ -8,6 +8,9 @@ public sealed interface MachineEvent {
     /** The guest asked for a reset. */
     record Reset() implements MachineEvent {}
 
+    /** The guest's kernel says that it has panicked. */
+    record Panic() implements MachineEvent {}
+
     /**
      * The guest wrote to the debug-exit port.
      *

@@ -17,9 +17,11 @@ import dev.kagami.platform.device.AcpiPm;
 import dev.kagami.platform.device.CmosRtc;
 import dev.kagami.platform.device.DebugExit;
 import dev.kagami.platform.device.FwCfg;
+import dev.kagami.platform.device.GeneralEvents;
 import dev.kagami.platform.device.Hpet;
 import dev.kagami.platform.device.IoApic;
 import dev.kagami.platform.device.KeyboardController;
+import dev.kagami.platform.device.PanicPort;
 import dev.kagami.platform.device.Pic8259;
 import dev.kagami.platform.device.Pit8254;
 import dev.kagami.platform.device.PostCode;
@@ -28,6 +30,7 @@ import dev.kagami.platform.device.TestDevice;
 import dev.kagami.platform.device.Uart16550;
 import dev.kagami.platform.pci.PciHost;
 import dev.kagami.platform.pci.PciLayout;
+import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
@@ -52,6 +55,7 @@ public final class PcMachine implements AutoCloseable {
     /** The interval timer's interrupt 0 hangs on pin 2 of the I/O APIC, as the MADT says. */
     private static final int TIMER_PIN = 2;
 
+    private static final int GENERATION_SIZE = 16;
     private static final int HPET_COMPARATORS = 3;
     private static final int HPET_FIRST_ROUTE = 20;
 
@@ -68,6 +72,7 @@ public final class PcMachine implements AutoCloseable {
     private final InterruptRouter router;
     private final Uart16550 uart;
     private final AcpiPm powerManagement;
+    private final GeneralEvents events;
     private final PciHost pci;
     private volatile @Nullable Processors processors;
 
@@ -109,6 +114,9 @@ public final class PcMachine implements AutoCloseable {
         powerManagement =
                 attach(new AcpiPm(timers, router.source(AcpiPm.SCI), 32, () -> raise(new MachineEvent.PowerOff())));
         bus.addPorts(AcpiPm.PORT, AcpiPm.PORTS, 4, powerManagement);
+        events = attach(new GeneralEvents(router.source(AcpiPm.SCI)));
+        bus.addPorts(GeneralEvents.PORT, GeneralEvents.PORTS, 2, events);
+        bus.addPorts(PanicPort.PORT, 1, 1, new PanicPort(() -> raise(new MachineEvent.Panic())));
         pci = addPci(addResets());
         bus.addPorts(PostCode.PORT, 1, 1, attach(new PostCode()));
         config.debugExitPort()
@@ -251,7 +259,7 @@ public final class PcMachine implements AutoCloseable {
         map.add(new MemoryRegion(0, EXTENDED_BIOS_DATA, MemoryRegion.Type.USABLE));
         map.add(new MemoryRegion(
                 EXTENDED_BIOS_DATA, GuestMemory.VIDEO_START - EXTENDED_BIOS_DATA, MemoryRegion.Type.RESERVED));
-        map.add(new MemoryRegion(AcpiTables.ADDRESS, AcpiTables.MAX_SIZE, MemoryRegion.Type.RESERVED));
+        map.add(new MemoryRegion(AcpiTables.ADDRESS, AcpiTables.AREA, MemoryRegion.Type.RESERVED));
         map.add(new MemoryRegion(FIRST_MEGABYTE, memory.lowSize() - FIRST_MEGABYTE, MemoryRegion.Type.USABLE));
         map.add(new MemoryRegion(
                 PciLayout.CONFIGURATION_START, PciLayout.CONFIGURATION_SIZE, MemoryRegion.Type.RESERVED));
@@ -269,9 +277,22 @@ public final class PcMachine implements AutoCloseable {
     public long writeTables() {
         AcpiTables tables =
                 AcpiTables.build(new AcpiTables.Content(config.processors(), config.hpet(), acpiDevices, acpiTables));
-        memory.clear(AcpiTables.ADDRESS, AcpiTables.MAX_SIZE);
+        memory.clear(AcpiTables.ADDRESS, AcpiTables.AREA);
         memory.write(AcpiTables.ADDRESS, tables.image());
+        writeGeneration();
         return tables.rsdpAddress();
+    }
+
+    private void writeGeneration() {
+        byte[] generation = new byte[GENERATION_SIZE];
+        new SecureRandom().nextBytes(generation);
+        memory.write(AcpiTables.GENERATION_ADDRESS, generation);
+    }
+
+    /** Tells the guest that it goes on from a snapshot, so that what it believes to be unique may not be. */
+    public void beginGeneration() {
+        writeGeneration();
+        events.raise(GeneralEvents.GENERATION);
     }
 
     /**

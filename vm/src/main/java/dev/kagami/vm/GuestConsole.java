@@ -113,6 +113,14 @@ public final class GuestConsole {
         return String.join("\n", Arrays.copyOfRange(lines, Math.max(0, lines.length - LAST_LINES), lines.length));
     }
 
+    /** {@return the last line that has a text in it, from there on; empty when there is none} */
+    String lastLineWith(String text) {
+        return transcript()
+                .lines()
+                .filter(line -> line.contains(text))
+                .reduce("", (before, line) -> line.substring(line.indexOf(text)));
+    }
+
     /** {@return all that was printed, but for what came before the last {@value #LIMIT} bytes} */
     public String transcript() {
         lock.lock();

@@ -79,6 +79,7 @@ final class Machine implements AutoCloseable {
                 gate.shut(() -> {});
                 timers.pause();
                 snapshot.restore(new MachineStates(machine, functions, cpus));
+                machine.beginGeneration();
             }
         } catch (Throwable e) {
             free(cpus, machine, timers, memory);
@@ -257,6 +258,7 @@ final class Machine implements AutoCloseable {
                 switch (event) {
                     case MachineEvent.PowerOff() -> new Outcome.PoweredOff();
                     case MachineEvent.Reset() -> new Outcome.Reset();
+                    case MachineEvent.Panic() -> new Outcome.Crashed(Outcome.Reason.GUEST_PANIC, "");
                     case MachineEvent.DebugExit(int status) -> new Outcome.DebugExit(status & 0xFF);
                 });
     }

@@ -32,6 +32,8 @@ public sealed interface Outcome {
         TRIPLE_FAULT("triple fault"),
         /** Every CPU halted with interrupts off: nothing can ever wake the machine. */
         HALTED("halted for good with interrupts off"),
+        /** The guest's kernel has panicked, and has a driver for saying so (Linux: pvpanic). */
+        GUEST_PANIC("kernel panic in the guest"),
         /** The kernel could not be loaded again after a reset. */
         RESTART_FAILED("could not restart after a reset"),
         /** An error of the engine, which is a bug in Kagami. */

@@ -68,6 +68,9 @@ public final class VirtualMachine implements AutoCloseable {
         STOPPED
     }
 
+    /** What Linux begins its last words with. */
+    private static final String PANIC = "Kernel panic";
+
     private final VirtualMachineConfig config;
     private final Engines engines;
     private final Engines.Choice engine;
@@ -714,6 +717,9 @@ public final class VirtualMachine implements AutoCloseable {
         }
         input.close();
         devices.close();
+        if (result instanceof Outcome.Crashed crashed && crashed.reason() == Outcome.Reason.GUEST_PANIC) {
+            result = new Outcome.Crashed(Outcome.Reason.GUEST_PANIC, console.lastLineWith(PANIC));
+        }
         lock.lock();
         try {
             machine = null;

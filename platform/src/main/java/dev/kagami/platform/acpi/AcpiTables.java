@@ -5,6 +5,7 @@ import static dev.kagami.platform.acpi.Aml.eisaId;
 import static dev.kagami.platform.acpi.Aml.integer;
 import static dev.kagami.platform.acpi.Aml.interrupt;
 import static dev.kagami.platform.acpi.Aml.memory;
+import static dev.kagami.platform.acpi.Aml.method;
 import static dev.kagami.platform.acpi.Aml.name;
 import static dev.kagami.platform.acpi.Aml.packageOf;
 import static dev.kagami.platform.acpi.Aml.ports;
@@ -14,8 +15,10 @@ import static dev.kagami.platform.acpi.Aml.string;
 
 import dev.kagami.platform.device.AcpiPm;
 import dev.kagami.platform.device.CmosRtc;
+import dev.kagami.platform.device.GeneralEvents;
 import dev.kagami.platform.device.Hpet;
 import dev.kagami.platform.device.IoApic;
+import dev.kagami.platform.device.PanicPort;
 import dev.kagami.platform.device.Pic8259;
 import dev.kagami.platform.device.Pit8254;
 import dev.kagami.platform.device.PostCode;
@@ -37,8 +40,14 @@ public record AcpiTables(long rsdpAddress, byte[] image) {
     /** Guest-physical address of the image. */
     public static final long ADDRESS = 0xE_0000L;
 
+    /** Bytes of the firmware area. */
+    public static final int AREA = 0x2_0000;
+
+    /** Guest-physical address of the page that holds the machine's generation: 16 bytes that differ after each restore. */
+    public static final long GENERATION_ADDRESS = ADDRESS + AREA - 4096;
+
     /** Largest size of the image in bytes. */
-    public static final int MAX_SIZE = 0x2_0000;
+    public static final int MAX_SIZE = (int) (GENERATION_ADDRESS - ADDRESS);
 
     private static final int ALIGNMENT = 64;
 
@@ -81,6 +90,7 @@ public record AcpiTables(long rsdpAddress, byte[] image) {
     private static final int ACTIVE_HIGH_LEVEL = 0x0D;
 
     private static final int ALL_PROCESSORS = 0xFF;
+    private static final int GENERATION_CHANGED = 0x80;
 
     /**
      * What the tables say about the machine.
@@ -153,8 +163,9 @@ public record AcpiTables(long rsdpAddress, byte[] image) {
         fadt.put((byte) 0).put((byte) PROFILE_ENTERPRISE_SERVER).putShort((short) AcpiPm.SCI); // 44
         fadt.putInt(0).putInt(0); // 48: no SMI command port, the machine is always in ACPI mode
         fadt.putInt(AcpiPm.PORT).putInt(0).putInt(control).putInt(0); // 56: PM1
-        fadt.putInt(0).putInt(timer).putInt(0).putInt(0); // 72: PM2, timer, no general-purpose events
-        fadt.put((byte) 4).put((byte) 2).put((byte) 0).put((byte) 4).putInt(0); // 88: lengths
+        fadt.putInt(0).putInt(timer).putInt(GeneralEvents.PORT).putInt(0); // 72: PM2, timer, events
+        fadt.put((byte) 4).put((byte) 2).put((byte) 0).put((byte) 4); // 88: lengths
+        fadt.putInt(GeneralEvents.PORTS); // 92: length of block 0, no block 1
         fadt.putShort((short) NO_C2).putShort((short) NO_C3); // 96
         fadt.putInt(0).putShort((short) 0); // 100: flush size and stride, duty cycle
         fadt.put((byte) 0).put((byte) 0).put((byte) CmosRtc.CENTURY); // 106
@@ -174,6 +185,7 @@ public record AcpiTables(long rsdpAddress, byte[] image) {
         address(fadt, SPACE_IO, 16, control);
         fadt.position(208 - AcpiTable.HEADER_SIZE);
         address(fadt, SPACE_IO, 32, timer);
+        address(fadt, SPACE_IO, 8 * GeneralEvents.PORTS, GeneralEvents.PORT); // 220
         return fadt.array();
     }
 
@@ -256,7 +268,20 @@ public record AcpiTables(long rsdpAddress, byte[] image) {
                 ports(Pit8254.CONTROL_PORT, 1),
                 ports(PostCode.PORT, 1),
                 ports(ResetPorts.CONTROL_A_PORT, 1),
-                ports(AcpiPm.PORT, AcpiPm.PORTS)));
+                ports(AcpiPm.PORT, AcpiPm.PORTS),
+                ports(GeneralEvents.PORT, GeneralEvents.PORTS)));
+        devices.add(device(
+                "PEVT",
+                name("_HID", string("QEMU0001")),
+                name("_STA", integer(0x0F)),
+                name("_CRS", resources(ports(PanicPort.PORT, 1)))));
+        // Virtual Machine Generation ID (Microsoft, 2012); Linux looks for either name.
+        devices.add(device(
+                "VGEN",
+                name("_HID", string("VMGENCTR")),
+                name("_CID", string("VM_GEN_COUNTER")),
+                name("_DDN", string("VM_Gen_Counter")),
+                name("ADDR", packageOf(integer(GENERATION_ADDRESS), integer(0)))));
         if (content.hpet()) {
             devices.add(legacy(
                     "HPET", "PNP0103", interrupt(0), interrupt(CmosRtc.IRQ), memory(Hpet.ADDRESS, Hpet.SIZE, false)));
@@ -264,7 +289,10 @@ public record AcpiTables(long rsdpAddress, byte[] image) {
         devices.addAll(content.devices());
         byte[] softOff =
                 packageOf(integer(AcpiPm.SLEEP_TYPE_S5), integer(AcpiPm.SLEEP_TYPE_S5), integer(0), integer(0));
-        return Aml.concat(scope("\\_SB", devices.toArray(byte[][]::new)), name("\\_S5", softOff));
+        byte[] events = scope(
+                "\\_GPE",
+                method("_E%02X".formatted(GeneralEvents.GENERATION), 0, Aml.notify("\\_SB.VGEN", GENERATION_CHANGED)));
+        return Aml.concat(scope("\\_SB", devices.toArray(byte[][]::new)), events, name("\\_S5", softOff));
     }
 
     private static byte[] legacy(String path, String id, byte[]... descriptors) {

@@ -21,6 +21,7 @@ public final class Aml {
     private static final int MULTI_NAME_PREFIX = 0x2F;
     private static final int EXTENDED_PREFIX = 0x5B;
     private static final int DEVICE_OP = 0x82;
+    private static final int NOTIFY_OP = 0x86;
     private static final int RETURN_OP = 0xA4;
     private static final int NAME_LENGTH = 4;
 
@@ -88,6 +89,17 @@ public final class Aml {
      */
     public static byte[] returns(byte[] value) {
         return concat(new byte[] {(byte) RETURN_OP}, value);
+    }
+
+    /**
+     * Tells the driver of a device something.
+     *
+     * @param path the device
+     * @param value what
+     * @return the term
+     */
+    public static byte[] notify(String path, int value) {
+        return concat(new byte[] {(byte) NOTIFY_OP}, name(path), integer(value));
     }
 
     /**

@@ -100,6 +100,9 @@ class AcpiTablesTest {
         assertThat(fadt.get(88)).isEqualTo((byte) 4);
         assertThat(fadt.get(89)).isEqualTo((byte) 2);
         assertThat(fadt.get(91)).isEqualTo((byte) 4);
+        assertThat(fadt.getInt(80)).as("general-purpose events").isEqualTo(0x620);
+        assertThat(fadt.get(92)).isEqualTo((byte) 2);
+        assertThat(fadt.getLong(224)).isEqualTo(0x620);
         assertThat(fadt.get(108)).as("century").isEqualTo((byte) 0x32);
         assertThat(fadt.getShort(109)).as("legacy devices, no 8042, no VGA").isEqualTo((short) 0x15);
         assertThat(fadt.getInt(112) & 1 << 10).as("reset register").isNotZero();
