@@ -564,28 +564,6 @@ final class Assembler {
         registers(0x39, b, a, wide);
     }
 
-    /** cmp a, value of 8 bits; changes flags. */
-    void compareConstant(int a, int value, boolean wide) {
-        registers(0x83, 7, a, wide);
-        emit(value);
-    }
-
-    /** Fills a register with the sign of another; changes flags. */
-    void signOf(int to, int from, boolean wide) {
-        registers(0x89, from, to, wide);
-        registers(0xC1, 7, to, wide);
-        emit(wide ? 63 : 31);
-    }
-
-    /** to = from + 1. */
-    void increment(int to, int from, boolean wide) {
-        if (wide) {
-            lea(to, from, NONE, 0, 1);
-        } else {
-            lea32(to, from, NONE, 0, 1);
-        }
-    }
-
     /** jmp reg, for registers below 8. */
     void jumpRegister(int reg) {
         emit(0xFF);

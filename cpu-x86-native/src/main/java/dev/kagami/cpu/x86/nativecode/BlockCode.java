@@ -270,17 +270,35 @@ final class BlockCode {
 
     /** Goes on at a constant address. */
     void direct(long target) {
-        // An instruction that may cross into the next page depends on that page's translation, too.
-        boolean whole = (target & PAGE_SIZE - 1) <= PAGE_SIZE - Instruction.MAX_LENGTH;
-        if (whole && ((target ^ guestStart) & -PAGE_SIZE) == 0) {
-            int at = asm.jump();
-            Exit exit = new Exit(Exit.Kind.DIRECT, target, 0, 0);
-            exit.forward = target > guestStart;
-            exit.host = origin + at;
-            stub(exit, at);
+        if (linkable(target)) {
+            link(asm.jump(), target);
         } else {
             far(target);
         }
+    }
+
+    /** Makes a jump emitted before go on at a constant address. */
+    void direct(int jumpAt, long target) {
+        if (linkable(target)) {
+            link(jumpAt, target);
+        } else {
+            asm.land(jumpAt);
+            far(target);
+        }
+    }
+
+    /** {@return whether a jump may lead straight to the code of a guest address once that is known} */
+    private boolean linkable(long target) {
+        // An instruction that may cross into the next page depends on that page's translation, too.
+        boolean whole = (target & PAGE_SIZE - 1) <= PAGE_SIZE - Instruction.MAX_LENGTH;
+        return whole && ((target ^ guestStart) & -PAGE_SIZE) == 0;
+    }
+
+    private void link(int jumpAt, long target) {
+        Exit exit = new Exit(Exit.Kind.DIRECT, target, 0, 0);
+        exit.forward = target > guestStart;
+        exit.host = origin + jumpAt;
+        stub(exit, jumpAt);
     }
 
     /** Goes on at a constant address that lies, in part at least, in another page: that may be other RAM tomorrow. */
@@ -415,11 +433,13 @@ final class BlockCode {
     /** Emits the cold pieces. */
     void emitStubs() {
         for (Side side : sides) {
-            asm.land(side.jumpAt);
-            if (side.run < instructions) {
+            if (side.run == instructions) {
+                direct(side.jumpAt, side.target);
+            } else {
+                asm.land(side.jumpAt);
                 count(side.run - instructions);
+                direct(side.target);
             }
-            direct(side.target);
         }
         for (Window window : windows) {
             emitMiss(window);

@@ -195,8 +195,7 @@ final class BranchCode {
             return Outcome.GOES_ON;
         }
         block.direct(block.next());
-        asm.land(taken);
-        block.direct(target);
+        block.direct(taken, target);
         return Outcome.ENDED;
     }
 

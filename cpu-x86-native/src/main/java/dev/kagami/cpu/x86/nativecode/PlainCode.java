@@ -200,8 +200,8 @@ final class PlainCode {
     }
 
     /**
-     * Divides after checking that the host won't trap. What is not surely harmless goes to the interpreter. The checks
-     * change flags, which division leaves undefined; if it doesn't come to that, they are restored.
+     * Divides after checking that the host won't trap. What is not surely harmless goes to the interpreter, with the flags
+     * as they were.
      */
     private void divide(boolean inMemory, int operand) {
         boolean wide = in.w;
@@ -211,42 +211,89 @@ final class PlainCode {
             } else {
                 asm.load32(Registers.VALUE, Registers.POINTER, memory.displacement());
             }
-        } else if (operand != Registers.VALUE) {
-            if (wide) {
-                asm.move(Registers.VALUE, operand);
-            } else {
-                asm.move32(Registers.VALUE, operand);
-            }
-        }
-        asm.pushFlags();
-        int first;
-        int second = -1;
-        if (in.group() == 6) {
-            // No overflow if the high half is below the divisor; that also means that the divisor isn't 0.
-            asm.compare(Assembler.RDX, Registers.VALUE, wide);
-            first = asm.jumpIf(3); // not below
         } else {
-            // The dividend is a sign-extended rax, and the divisor neither 0 nor -1.
-            asm.signOf(Assembler.RCX, Assembler.RAX, wide);
-            asm.compare(Assembler.RCX, Assembler.RDX, wide);
-            first = asm.jumpIf(5); // not equal
-            asm.increment(Assembler.RCX, Registers.VALUE, wide);
-            asm.compareConstant(Assembler.RCX, 1, wide);
-            second = asm.jumpIf(6); // not above
+            move(Registers.VALUE, operand, wide);
         }
+        if (in.group() == 6) {
+            divideUnsigned(wide);
+        } else {
+            divideSigned(wide);
+        }
+    }
+
+    /** Divides rdx and rax by {@link Registers#VALUE}. Without a high half, any divisor but 0 will do. */
+    private void divideUnsigned(boolean wide) {
+        move(Assembler.RCX, Assembler.RDX, wide);
+        int low = asm.jumpIfRcxZero();
+        int full = asm.jump();
+        asm.landShort(low);
+        asm.move(Assembler.RCX, Registers.VALUE);
+        int zero = asm.jumpIfRcxZero();
+        int divide = asm.position();
+        quotient(wide);
+        int done = asm.jump();
+        asm.land(full);
+        asm.pushFlags();
+        // No overflow if the high half is below the divisor; that also means that the divisor isn't 0.
+        asm.compare(Assembler.RDX, Registers.VALUE, wide);
+        int notBelow = asm.jumpIf(3);
         asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        asm.jumpBack(divide);
+        asm.land(notBelow);
+        asm.popFlags();
+        asm.landShort(zero);
+        block.interpret(asm.jump());
+        asm.land(done);
+    }
+
+    /** The same with signs. The dividend must be a sign-extended rax, and the divisor neither 0 nor -1. */
+    private void divideSigned(boolean wide) {
+        asm.constant(Registers.POINTER, wide ? 63 : 31);
+        asm.shiftRight(Assembler.RCX, Assembler.RAX, Registers.POINTER, wide);
+        asm.move(Registers.POINTER, Assembler.RDX);
+        asm.not(Registers.POINTER);
+        sum(Registers.POINTER, 1, wide);
+        int extended = asm.jumpIfRcxZero();
+        int refused = asm.jump();
+        asm.landShort(extended);
+        asm.lea(Assembler.RCX, Registers.VALUE, Assembler.NONE, 0, 1);
+        if (!wide) {
+            asm.move32(Assembler.RCX, Assembler.RCX);
+        }
+        int minusOne = asm.jumpIfRcxZero();
+        asm.move(Assembler.RCX, Registers.VALUE);
+        int zero = asm.jumpIfRcxZero();
+        quotient(wide);
+        int done = asm.jump();
+        asm.land(refused);
+        asm.landShort(minusOne);
+        asm.landShort(zero);
+        block.interpret(asm.jump());
+        asm.land(done);
+    }
+
+    /** rcx += register + constant. */
+    private void sum(int register, int constant, boolean wide) {
+        if (wide) {
+            asm.lea(Assembler.RCX, Assembler.RCX, register, 0, constant);
+        } else {
+            asm.lea32(Assembler.RCX, Assembler.RCX, register, 0, constant);
+        }
+    }
+
+    private void move(int to, int from, boolean wide) {
+        if (wide) {
+            asm.move(to, from);
+        } else {
+            asm.move32(to, from);
+        }
+    }
+
+    private void quotient(boolean wide) {
         if (wide) {
             asm.emit(0x48);
         }
         asm.emit(0xF7);
         asm.emit(0xC0 | (in.reg & 7) << 3 | Registers.VALUE);
-        int done = asm.jump();
-        asm.land(first);
-        if (second >= 0) {
-            asm.land(second);
-        }
-        asm.popFlags();
-        block.interpret(asm.jump());
-        asm.land(done);
     }
 }
