@@ -50,6 +50,19 @@ final class FootprintTest {
     }
 
     @Test
+    @EnabledOnOs(OS.LINUX)
+    void aGuestAtItsPromptTakesItsPagesAndLittleMore() throws Exception {
+        try (ChildGuest child = new ChildGuest(directory, StockKernelTest.quick(Guests.cloud()))) {
+            child.await(SerialSession.PROMPT, BOOT);
+            long own = child.ownMemory();
+            System.out.printf("prompt: own %d MiB%n", own / MEBIBYTE);
+            assertThat(own).isPositive().isLessThanOrEqualTo(OWN_MEMORY);
+            child.type("poweroff\n");
+            assertThat(child.awaitExit(BOOT)).isZero();
+        }
+    }
+
+    @Test
     void aLargeMachineStartsAsFastAsASmallOne() throws Exception {
         Path kernel = MultibootImage.write(directory.resolve("kernel"), "ba04060000 66b80034 66ef ebfe");
         LinuxBoot boot = new LinuxBoot(kernel, null, "");
