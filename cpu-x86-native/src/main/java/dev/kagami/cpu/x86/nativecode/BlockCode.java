@@ -69,6 +69,9 @@ final class BlockCode {
     /** Position of the common way out after a miss. */
     private int leaveMiss;
 
+    /** Position of the look at a whole group of the jump cache. */
+    private int group;
+
     /** Position of the code that reads the clock. */
     private int clock;
 
@@ -108,6 +111,7 @@ final class BlockCode {
         shadow = false;
         leave = entry.leave(withVectors);
         leaveMiss = entry.leaveMiss(withVectors);
+        group = entry.group(withVectors);
         clock = entry.clock(withVectors);
         stubs.clear();
         sides.clear();
@@ -447,15 +451,17 @@ final class BlockCode {
         for (Stub stub : stubs) {
             asm.land(stub.jumpAt);
             Exit exit = exits.get(stub.exit);
-            boolean target = exit.kind == Exit.Kind.INDIRECT && !exit.constant && !user;
-            if (target) {
+            boolean target = exit.kind == Exit.Kind.INDIRECT && !user;
+            if (target && exit.constant) {
+                asm.constant(Registers.ADDRESS, exit.guest);
+            } else if (target) {
                 // What was added is taken away again: not and 1 more is minus, and changes no flag.
                 asm.not(Registers.POINTER);
                 asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 1);
             }
             asm.copy(stub.from, stub.to);
             asm.pushConstant(stub.exit);
-            asm.jumpTo(origin, target || stub.from < stub.to ? leaveMiss : leave);
+            asm.jumpTo(origin, target ? group : stub.from < stub.to ? leaveMiss : leave);
             switch (exit.kind) {
                 case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - exit.ordinal;
                 case EVENT, DIRECT, INDIRECT -> exit.uncounted = 0;

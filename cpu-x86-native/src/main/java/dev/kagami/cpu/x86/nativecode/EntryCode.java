@@ -7,6 +7,11 @@ final class EntryCode {
         Assembler.RAX, Assembler.RDX, Assembler.R8, Assembler.R9, Assembler.R10, Assembler.R11
     };
 
+    // Extension and opcode of arithmetic instructions, and a condition.
+    private static final int AND = 4;
+    private static final int ADD = 0x01;
+    private static final int ZERO = 4;
+
     /** Bytes of a struct timespec. */
     private static final int TIME_BYTES = 16;
 
@@ -20,6 +25,10 @@ final class EntryCode {
     // The same for a miss of the TLB, with the guest address in rcx.
     private int missVectors;
     private int missPlain;
+
+    // The same for the look at a whole group of the jump cache.
+    private int groupVectors;
+    private int groupPlain;
 
     // The same for the code that reads the clock.
     private int clockVectors;
@@ -95,6 +104,50 @@ final class EntryCode {
         asm.pop(Assembler.RBP);
         asm.pop(Assembler.RBX);
         asm.ret();
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
+    }
+
+    /** {@return the position of the code that looks at the other places of a group of the jump cache, with the target in rcx} */
+    int group(boolean vectors) {
+        return vectors ? groupVectors : groupPlain;
+    }
+
+    /**
+     * Emits the look at the whole group of an address in the {@link JumpCache} and remembers that it will stand at a position in
+     * the code memory. Whoever comes here has pushed the number of the exit to leave by.
+     */
+    Translator.Result emitGroup(int position, boolean vectors) {
+        asm.clear();
+        asm.pushFlags();
+        asm.rotateRight(Registers.POINTER, Registers.ADDRESS, JumpCache.ROTATION);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
+        asm.extractByState(Registers.POINTER, Registers.POINTER, StateBlock.JUMP_INDEX_MASK);
+        asm.loadState(Registers.VALUE, StateBlock.JUMPS);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.POINTER, 0, 0);
+        asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
+        asm.arithmeticConstant(AND, Registers.VALUE, -JumpCache.GROUP_BYTES, true);
+        int again = asm.position();
+        asm.load(Registers.POINTER, Registers.VALUE, 0);
+        asm.arithmetic(ADD, Registers.POINTER, Registers.ADDRESS, true);
+        int hit = asm.jumpIf(ZERO);
+        asm.lea(Registers.VALUE, Registers.VALUE, Assembler.NONE, 0, JumpCache.ENTRY_BYTES);
+        asm.move32(Registers.POINTER, Registers.VALUE);
+        asm.arithmeticConstant(AND, Registers.POINTER, JumpCache.GROUP_BYTES - 1, false);
+        int done = asm.jumpIf(ZERO);
+        asm.jumpBack(again);
+        asm.land(hit);
+        asm.popFlags();
+        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        asm.jumpMemory(Registers.VALUE, 8);
+        asm.land(done);
+        asm.popFlags();
+        if (vectors) {
+            groupVectors = position;
+            asm.jumpTo(position, missVectors);
+        } else {
+            groupPlain = position;
+            asm.jumpTo(position, missPlain);
+        }
         return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
     }
 

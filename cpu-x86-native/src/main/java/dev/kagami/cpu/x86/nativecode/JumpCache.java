@@ -5,18 +5,28 @@ import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /**
- * Where translated code looks for the target of a branch: tables of pairs, minus a guest address and the host address of its
- * block. There is one table a view, so that none finds another's blocks.
+ * Where translated code of the kernel looks for the target of a branch: tables of pairs, minus a guest address and the host address of its
+ * block. There is one table a view, so that none finds another's blocks. An address has a place of its own, and when
+ * others have that, too, it may be anywhere in the aligned group of places around it, where common code looks.
  */
 final class JumpCache {
-    private static final int ENTRIES = 8192;
-    private static final int ENTRY_BYTES = 16;
+    /** A kernel has tens of thousands of targets. */
+    private static final int ENTRIES = 65536;
+
+    static final int ENTRY_BYTES = 16;
     private static final long VIEW_BYTES = (long) ENTRY_BYTES * ENTRIES;
 
-    /** An address whose entry is not that of address 0. */
-    private static final long OTHER = 2;
+    /** Minus an address in another group than address 0. */
+    private static final long OTHER = -0x1000;
+
+    /** Places in a group. */
+    private static final int GROUP = 8;
+
+    /** Bytes of a group's entries. */
+    static final int GROUP_BYTES = GROUP * ENTRY_BYTES;
 
     /** How far an address is rotated to be added to itself: functions lie at all distances from each other. */
     static final int ROTATION = 13;
@@ -24,14 +34,21 @@ final class JumpCache {
     /** Bits of that sum that select an entry; instructions are rarely two bytes apart. */
     static final long INDEX_MASK = (long) (ENTRIES - 1) << 1;
 
+    private static final int PAGE_HASH_BITS = 16;
+    private static final int PAGE_SHIFT = 12;
+
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
     private final MemorySegment memory;
     private final UsedSlots[] used;
+    private int victim;
     private final boolean[][] globals;
 
+    /** A bit for each hash of a page number: set when there may be something of such a page. */
+    private final long[] pages = new long[(1 << PAGE_HASH_BITS) / Long.SIZE];
+
     JumpCache(Arena arena, int views) {
-        memory = arena.allocate(views * VIEW_BYTES, 64);
+        memory = arena.allocate(views * VIEW_BYTES, GROUP_BYTES);
         used = new UsedSlots[views];
         globals = new boolean[views][ENTRIES];
         for (int view = 0; view < views; view++) {
@@ -50,11 +67,36 @@ final class JumpCache {
     /** Enters a block; {@code global} if it is in a global page. */
     void enter(int view, long guest, long host, boolean global) {
         int i = index(guest);
+        if (memory.get(LONG, at(view, i)) != -guest) {
+            makeRoom(view, i, guest);
+        }
+        put(view, i, -guest, host, global);
+        note(guest);
+        note(guest + Instruction.MAX_LENGTH - 1);
+    }
+
+    /** Moves what is in a place to another of its group: to where the one that comes is now, or an empty one, or any. */
+    private void makeRoom(int view, int i, long guest) {
+        int group = i & -GROUP;
+        int to = group | (victim = victim + 1 & GROUP - 1);
+        for (int j = group; j < group + GROUP; j++) {
+            long tag = memory.get(LONG, at(view, j));
+            if (tag == -guest) {
+                to = j;
+                break;
+            }
+            if (tag == none(j)) {
+                to = j;
+            }
+        }
+        put(view, to, memory.get(LONG, at(view, i)), memory.get(LONG, at(view, i) + 8), globals[view][i]);
+    }
+
+    private void put(int view, int i, long minusGuest, long host, boolean global) {
         used[view].add(i, global);
         globals[view][i] = global;
-        long at = at(view, i);
-        memory.set(LONG, at, -guest);
-        memory.set(LONG, at + 8, host);
+        memory.set(LONG, at(view, i), minusGuest);
+        memory.set(LONG, at(view, i) + 8, host);
     }
 
     private static long at(int view, int index) {
@@ -73,19 +115,38 @@ final class JumpCache {
     /** Forgets the block at one address. */
     void forget(long guest) {
         for (int view = 0; view < used.length; view++) {
-            if (memory.get(LONG, at(view, index(guest))) == -guest) {
-                empty(view, index(guest));
+            int group = index(guest) & -GROUP;
+            for (int i = group; i < group + GROUP; i++) {
+                if (memory.get(LONG, at(view, i)) == -guest) {
+                    empty(view, i);
+                }
             }
         }
     }
 
-    /** Makes an entry hold an address that never leads to it. */
+    /** {@return what an empty entry holds: minus an address that never leads to it} */
+    private static long none(int i) {
+        return (i & -GROUP) == (index(0) & -GROUP) ? OTHER : 0;
+    }
+
     private void empty(int view, int i) {
-        memory.set(LONG, at(view, i), i == index(0) ? -OTHER : 0);
+        memory.set(LONG, at(view, i), none(i));
+    }
+
+    private static int pageHash(long address) {
+        return (int) ((address >>> PAGE_SHIFT) * 0x9E37_79B9_7F4A_7C15L >>> Long.SIZE - PAGE_HASH_BITS);
+    }
+
+    private void note(long address) {
+        int hash = pageHash(address);
+        pages[hash / Long.SIZE] |= 1L << hash;
     }
 
     /** Forgets all, or all but what is in global pages. */
     void clear(boolean keepGlobal) {
+        if (!keepGlobal) {
+            Arrays.fill(pages, 0);
+        }
         for (int view = 0; view < used.length; view++) {
             UsedSlots slots = used[view];
             for (int j = 0; j < (keepGlobal ? slots.localCount() : slots.count()); j++) {
@@ -100,6 +161,10 @@ final class JumpCache {
 
     /** Forgets what is, in part at least, in the aligned piece of 2 to the {@code shift} bytes that an address is in. */
     void drop(long address, int shift) {
+        int hash = pageHash(address);
+        if (shift == PAGE_SHIFT && (pages[hash / Long.SIZE] & 1L << hash) == 0) {
+            return;
+        }
         for (int view = 0; view < used.length; view++) {
             for (int j = 0; j < used[view].count(); j++) {
                 int i = used[view].get(j);

@@ -94,6 +94,7 @@ final class NativeVcpu extends TranslatingVcpu {
         enterVectors = entry(translator.entry().emitEnter(true));
         for (boolean withVectors : new boolean[] {false, true}) {
             code.installFixed(translator.entry().emitLeave(code.fixedPosition(), withVectors));
+            code.installFixed(translator.entry().emitGroup(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitClock(code.fixedPosition(), withVectors));
         }
         exits.begin();

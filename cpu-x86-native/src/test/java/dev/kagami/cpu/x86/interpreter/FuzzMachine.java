@@ -584,6 +584,14 @@ final class FuzzMachine implements AutoCloseable {
         }
     }
 
+    /**
+     * {@return whether the address space is one of the machine's} When the guest has loaded CR3 with something else, it runs by
+     * what the TLB still has of global pages, which is up to each CPU.
+     */
+    boolean inAddressSpace() {
+        return Arrays.stream(spaces).anyMatch(space -> space == cpu.cr3);
+    }
+
     // ---------------------------------------------------------------- from outside
 
     /** Writes as a device does. */

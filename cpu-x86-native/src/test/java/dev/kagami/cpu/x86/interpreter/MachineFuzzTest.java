@@ -166,8 +166,9 @@ class MachineFuzzTest {
                     undefined++;
                     break;
                 }
-                if (cpu.mode != 64 || kicked) {
-                    cut += cpu.mode != 64 ? 1 : 0;
+                boolean lost = cpu.mode != 64 || !translated.inAddressSpace();
+                if (lost || kicked) {
+                    cut += lost ? 1 : 0;
                     impatient += kicked ? 1 : 0;
                     break;
                 }

@@ -294,7 +294,10 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
      * @param bases offset of the two bases
      */
     protected final void copyOut(MemorySegment target, long registers, long flags, long bases) {
-        MemorySegment.copy(cpu.r, 0, target, ValueLayout.JAVA_LONG, registers, 16);
+        // Few enough that a loop is faster than what looks into the segment's and the array's kinds first.
+        for (int i = 0; i < 16; i++) {
+            target.set(ValueLayout.JAVA_LONG, registers + 8L * i, cpu.r[i]);
+        }
         target.set(ValueLayout.JAVA_LONG, flags, cpu.arithmeticFlags() | 2);
         target.set(ValueLayout.JAVA_LONG, bases, cpu.r[Cpu.SEGMENT_BASE + Cpu.FS]);
         target.set(ValueLayout.JAVA_LONG, bases + 8, cpu.r[Cpu.SEGMENT_BASE + Cpu.GS]);
@@ -308,7 +311,9 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
      * @param flags offset of the flags
      */
     protected final void copyIn(MemorySegment source, long registers, long flags) {
-        MemorySegment.copy(source, ValueLayout.JAVA_LONG, registers, cpu.r, 0, 16);
+        for (int i = 0; i < 16; i++) {
+            cpu.r[i] = source.get(ValueLayout.JAVA_LONG, registers + 8L * i);
+        }
         cpu.setArithmeticFlags((int) source.get(ValueLayout.JAVA_LONG, flags));
     }
 
