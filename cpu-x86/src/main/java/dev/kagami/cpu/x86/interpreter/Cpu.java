@@ -500,7 +500,14 @@ public final class Cpu {
 
     /** Sets the time-stamp counter from a snapshot, and keeps it in step with those of the other CPUs. */
     void restoreTimeStampCounter(long value) {
-        timeStampOffset = processors.commonTimeStampOffset(value - timers.nanoTime());
+        timeStampOffset = processors.commonTimeStampOffset(this, value - timers.nanoTime());
+    }
+
+    /** Changes the time-stamp counter's offset if it is a certain one. */
+    void moveTimeStamp(long from, long to) {
+        if (timeStampOffset == from) {
+            timeStampOffset = to;
+        }
     }
 
     /** {@return the {@link Timers} time at which the time-stamp counter has a value} */

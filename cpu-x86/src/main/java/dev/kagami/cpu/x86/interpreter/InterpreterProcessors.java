@@ -87,14 +87,19 @@ public final class InterpreterProcessors implements Processors {
     }
 
     /**
-     * Decides on the offset of a CPU whose time-stamp counter is restored: those of all CPUs are restored one after the
-     * other, and must not differ by the time between.
+     * Decides on the offset of a CPU whose time-stamp counter is restored. The boot processor's counts, and the others that were
+     * in step with it go along: a kernel may be about to start them. Those of the others are restored one after the other, and
+     * must not differ by the time between.
      */
-    synchronized long commonTimeStampOffset(long wanted) {
-        if (count == 1 || Math.abs(wanted - timeStampOffset) >= SAME_TIME_STAMP) {
-            timeStampOffset = wanted;
+    synchronized long commonTimeStampOffset(Cpu restored, long wanted) {
+        if (restored.index != 0) {
+            return Math.abs(wanted - timeStampOffset) < SAME_TIME_STAMP ? timeStampOffset : wanted;
         }
-        return timeStampOffset;
+        for (Cpu cpu : cpus) {
+            cpu.moveTimeStamp(timeStampOffset, wanted);
+        }
+        timeStampOffset = wanted;
+        return wanted;
     }
 
     // ---------------------------------------------------------------- rest
