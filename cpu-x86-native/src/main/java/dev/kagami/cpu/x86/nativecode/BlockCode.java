@@ -36,6 +36,9 @@ final class BlockCode {
     /** Where that code ends. */
     int addressEnd;
 
+    /** The host register that holds the address then. */
+    int addressIn;
+
     /** Where the code of the current instruction begins: nothing has changed when a lookup misses, so it may run again. */
     int begin;
 
@@ -60,6 +63,9 @@ final class BlockCode {
     /** What was found out about the block beforehand. */
     final BlockPlan plan = new BlockPlan();
 
+    /** Changes from one use of {@link StateBlock#RETIRED} to the next. */
+    private int counters;
+
     /** Position in the code memory where the code being emitted will stand. */
     private int origin;
 
@@ -81,13 +87,14 @@ final class BlockCode {
     private final List<Window> windows = new ArrayList<>();
 
     /** A cold piece of code behind the block: an exit, the jump that leads there, and code to run again on the way. */
-    private record Stub(int jumpAt, int exit, int from, int to) {}
+    private record Stub(int jumpAt, int exit, int from, int to, int address) {}
 
     /** A branch out of the middle of the block: the jump, its target, and the instructions run until then. */
     private record Side(int jumpAt, long target, int run) {}
 
     /** A window's miss: code that computes its address, which is {@code offset} before the one accessed. */
-    private record Window(int jumpAt, int exit, int from, int to, int span, int offset, long guest, int run) {}
+    private record Window(
+            int jumpAt, int exit, int from, int to, int address, int span, int offset, long guest, int run) {}
 
     BlockCode(Assembler asm, ExitTable exits) {
         this.asm = asm;
@@ -207,7 +214,7 @@ final class BlockCode {
 
     /** Makes a jump lead to an exit. */
     void stub(Exit exit, int jumpAt) {
-        stubs.add(new Stub(jumpAt, exits.add(exit), 0, 0));
+        stubs.add(new Stub(jumpAt, exits.add(exit), 0, 0, Assembler.NONE));
     }
 
     /** Leaves. */
@@ -232,7 +239,7 @@ final class BlockCode {
     void miss(int size, boolean write, int jumpAt) {
         Exit exit = new Exit(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest(), instructions, size);
         exit.host = origin + begin;
-        stubs.add(new Stub(jumpAt, exits.add(exit), addressAt, addressEnd));
+        stubs.add(new Stub(jumpAt, exits.add(exit), addressAt, addressEnd, addressIn));
     }
 
     /** The same for a miss of the current instruction's window, which is looked up at the address computed. */
@@ -246,14 +253,22 @@ final class BlockCode {
         exit.high = plan.span(window) - offset;
         exit.writes = plan.writes(window);
         windows.add(new Window(
-                jumpAt, exits.add(exit), addressAt, addressEnd, plan.span(window), offset, guest(), instructions));
+                jumpAt,
+                exits.add(exit),
+                addressAt,
+                addressEnd,
+                addressIn,
+                plan.span(window),
+                offset,
+                guest(),
+                instructions));
     }
 
     /** Emits what is done at a window's miss: where it straddles pages, code without windows goes on. */
     private void emitMiss(Window window) {
         asm.land(window.jumpAt);
         asm.copy(window.from, window.to);
-        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.OFFSET_MASK);
+        asm.extractByState(Registers.ADDRESS, window.address, StateBlock.OFFSET_MASK);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, window.span - 1);
         asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.PAGE_MASK);
         int within = asm.jumpIfRcxZero();
@@ -266,7 +281,7 @@ final class BlockCode {
         stub(alone, at);
         asm.landShort(within);
         asm.copy(window.from, window.to);
-        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, window.offset);
+        asm.lea(Registers.ADDRESS, window.address, Assembler.NONE, 0, window.offset);
         asm.pushConstant(window.exit);
         asm.jumpTo(origin, leaveMiss);
         exits.get(window.exit).uncounted = instructions - window.run;
@@ -427,10 +442,11 @@ final class BlockCode {
 
     /** Counts instructions; {@return the position of the byte that says how many} */
     int count(int number) {
-        asm.loadState(Registers.ADDRESS, StateBlock.RETIRED);
+        int counter = StateBlock.RETIRED + Long.BYTES * (counters++ & StateBlock.COUNTERS - 1);
+        asm.loadState(Registers.ADDRESS, counter);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, number);
         int at = asm.position() - 1;
-        asm.storeState(Registers.ADDRESS, StateBlock.RETIRED);
+        asm.storeState(Registers.ADDRESS, counter);
         return at;
     }
 
@@ -460,8 +476,11 @@ final class BlockCode {
                 asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 1);
             }
             asm.copy(stub.from, stub.to);
+            if (stub.address != Assembler.NONE && stub.address != Registers.ADDRESS) {
+                asm.move(Registers.ADDRESS, stub.address);
+            }
             asm.pushConstant(stub.exit);
-            asm.jumpTo(origin, target ? group : stub.from < stub.to ? leaveMiss : leave);
+            asm.jumpTo(origin, target ? group : stub.address != Assembler.NONE ? leaveMiss : leave);
             switch (exit.kind) {
                 case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - exit.ordinal;
                 case EVENT, DIRECT, INDIRECT -> exit.uncounted = 0;

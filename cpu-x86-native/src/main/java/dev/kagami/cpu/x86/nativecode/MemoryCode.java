@@ -13,6 +13,8 @@ final class MemoryCode {
     /** Sizes of accesses: the powers of 2 from 1 to 64. */
     private static final int KINDS = 7;
 
+    private static final int HOST_REGISTERS = 16;
+
     private final BlockCode block;
     private final Assembler asm;
     private final Instruction in;
@@ -25,7 +27,7 @@ final class MemoryCode {
     private final int[] alignedAt = new int[BlockPlan.MAX_WINDOWS];
 
     /** The code of each kind of lookup, by the logarithm of its size and whether it is for a write: always the same. */
-    private final byte[][] checks = new byte[2 * KINDS][];
+    private final byte[][] checks = new byte[2 * KINDS * HOST_REGISTERS][];
 
     MemoryCode(BlockCode block) {
         this.block = block;
@@ -38,6 +40,23 @@ final class MemoryCode {
         block.releaseScratch();
         block.addressAt = asm.position();
         block.addressEnd = BlockCode.NOWHERE;
+        block.addressIn = Registers.ADDRESS;
+    }
+
+    /** Finds the guest address of the memory operand in a register that has it, or computes it as {@link #address} does. */
+    private void place() {
+        boolean simple = in.base >= 0
+                && in.index == Instruction.NONE
+                && in.displacement == 0
+                && in.addressSize == 8
+                && in.segmentOverride < Instruction.FS
+                && Registers.HOST[in.base] != Assembler.NONE;
+        if (simple) {
+            begin();
+            block.addressIn = Registers.HOST[in.base];
+        } else {
+            address();
+        }
     }
 
     /**
@@ -51,9 +70,11 @@ final class MemoryCode {
         int window = window(size, write);
         displacement = 0;
         if (window == BlockPlan.NONE) {
-            address();
             if (alignmentMask != 0) {
+                address();
                 aligned(alignmentMask);
+            } else {
+                place();
             }
             check(size, write);
             return;
@@ -75,7 +96,7 @@ final class MemoryCode {
         }
         if (leads) {
             in.displacement -= offset;
-            address();
+            place();
             in.displacement += offset;
         }
         enter(window, size, write);
@@ -89,7 +110,11 @@ final class MemoryCode {
         if (window == BlockPlan.NONE || leads) {
             begin();
             int offset = leads ? block.plan.offset(block.instructions) : 0;
-            asm.lea(Registers.ADDRESS, register, Assembler.NONE, 0, distance - offset);
+            if (distance == offset) {
+                block.addressIn = register;
+            } else {
+                asm.lea(Registers.ADDRESS, register, Assembler.NONE, 0, distance - offset);
+            }
         }
         if (window == BlockPlan.NONE) {
             check(Long.BYTES, write);
@@ -203,7 +228,7 @@ final class MemoryCode {
         if (Integer.bitCount(size) != 1) {
             throw new AssertionError("an access of %d bytes".formatted(size));
         }
-        int kind = 2 * Integer.numberOfTrailingZeros(size) + (write ? 1 : 0);
+        int kind = 2 * Integer.numberOfTrailingZeros(size) + (write ? 1 : 0) + 2 * KINDS * block.addressIn;
         if (checks[kind] == null) {
             int from = asm.position();
             emitCheck(size, write);
@@ -217,13 +242,14 @@ final class MemoryCode {
 
     /** Emits the lookup, with a jump at its end to be filled in that is taken at a miss. */
     private void emitCheck(int size, boolean write) {
-        asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.TLB_INDEX_MASK);
+        int address = block.addressIn;
+        asm.extractByState(Registers.POINTER, address, StateBlock.TLB_INDEX_MASK);
         asm.loadState(Registers.VALUE, StateBlock.TLB);
-        asm.lea(Registers.POINTER, Registers.VALUE, Registers.POINTER, 3, 0);
-        asm.load(Registers.VALUE, Registers.POINTER, write ? SoftTlb.WRITES : 0);
-        asm.load(Registers.POINTER, Registers.POINTER, SoftTlb.HOST);
-        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
-        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.VALUE, 0, size - 1);
+        asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
+        asm.load(Registers.POINTER, Registers.VALUE, SoftTlb.HOST);
+        asm.load(Registers.VALUE, Registers.VALUE, write ? SoftTlb.WRITES : 0);
+        asm.lea(Registers.POINTER, Registers.POINTER, address, 0, 0);
+        asm.lea(Registers.ADDRESS, address, Registers.VALUE, 0, size - 1);
         asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.PAGE_MASK);
         int hit = asm.jumpIfRcxZero();
         asm.jump();

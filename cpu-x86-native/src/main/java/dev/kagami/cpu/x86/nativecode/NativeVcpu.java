@@ -264,8 +264,7 @@ final class NativeVcpu extends TranslatingVcpu {
                 return goOn(target(exit), known);
             }
         }
-        countInstructions(state.get(LONG, StateBlock.RETIRED) - exit.uncounted);
-        state.set(LONG, StateBlock.RETIRED, 0);
+        countInstructions(takeRetired() - exit.uncounted);
         if (exit.kind == Exit.Kind.INDIRECT
                 && exit.release != Exit.UNCHECKED
                 && !canonical(state.get(LONG, StateBlock.ADDRESS))) {
@@ -317,6 +316,17 @@ final class NativeVcpu extends TranslatingVcpu {
             }
         }
         throw new AssertionError(exit.kind);
+    }
+
+    /** {@return the instructions entered since this was called last} */
+    private long takeRetired() {
+        long sum = 0;
+        for (int i = 0; i < StateBlock.COUNTERS; i++) {
+            long at = StateBlock.RETIRED + (long) Long.BYTES * i;
+            sum += state.get(LONG, at);
+            state.set(LONG, at, 0);
+        }
+        return sum;
     }
 
     /** {@return the position to go on at, for a block at an address} */

@@ -14,8 +14,13 @@ final class StateBlock {
     /** Not 0 when translated code must be left; written by any thread. */
     static final int EVENTS = 0x90;
 
-    /** Guest instructions entered since the last exit. */
-    static final int RETIRED = 0x98;
+    /**
+     * Guest instructions entered since the last exit: the sum of {@link #COUNTERS} quadwords. A block that adds to another one
+     * than the block before doesn't wait for it.
+     */
+    static final int RETIRED = 0x300;
+
+    static final int COUNTERS = 4;
 
     /** Number of the {@link Exit} by which translated code was left; a quadword. */
     static final int EXIT = 0xA0;

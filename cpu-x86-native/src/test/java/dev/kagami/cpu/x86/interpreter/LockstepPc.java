@@ -11,6 +11,7 @@ import dev.kagami.memory.GuestMemory;
 import dev.kagami.platform.MachineEvent;
 import dev.kagami.platform.PcConfig;
 import dev.kagami.platform.PcMachine;
+import dev.kagami.platform.acpi.AcpiTables;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
@@ -49,6 +50,8 @@ final class LockstepPc implements AutoCloseable {
         vcpu = (InterpreterVcpu) processors.vcpus().getFirst();
         vcpu.setState(BootLoader.load(memory, machine.memoryMap(), machine.writeTables(), source)
                 .initialState(vcpu.state()));
+        // Each machine has a generation ID of its own.
+        memory.write(AcpiTables.GENERATION_ADDRESS, new byte[16]);
     }
 
     /** Runs the timers that have expired. */
