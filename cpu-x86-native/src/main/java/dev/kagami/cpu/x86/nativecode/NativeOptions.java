@@ -18,10 +18,14 @@ record NativeOptions(
         int maxBlocks,
         @Nullable Disturbance disturbance) {
     private static final int MEBIBYTE = 1 << 20;
-    private static final int REGIONS = 16;
+    private static final int REGIONS = 64;
+    private static final int FEW_REGIONS = 16;
 
-    /** Code memory of one CPU, and of all CPUs of a machine until each has the least. */
-    private static final int MOST = 64 * MEBIBYTE;
+    /**
+     * Code memory of one CPU, and of all CPUs of a machine until each has the least. It is the host's only as far as the guest
+     * has run different code: a boot takes a few MiB, a compiler more than a hundred.
+     */
+    private static final int MOST = 256 * MEBIBYTE;
 
     private static final int ALL = 2 * MOST;
     private static final int LEAST = 16 * MEBIBYTE;
@@ -36,11 +40,11 @@ record NativeOptions(
         int bytes = CODE == null
                 ? Math.clamp(ALL / processors, LEAST, MOST)
                 : Math.clamp(CODE, 4, Integer.MAX_VALUE / MEBIBYTE) * MEBIBYTE;
-        return new NativeOptions(HOT, bytes, REGIONS, 1 << 20, null);
+        return new NativeOptions(HOT, bytes, Math.min(REGIONS, bytes / MEBIBYTE), 1 << 21, null);
     }
 
     /** {@return the options for looking for defects: little code memory, so that code is evicted soon} */
     static NativeOptions disturbed(Disturbance disturbance) {
-        return new NativeOptions(2, 4 * MEBIBYTE, REGIONS, 1 << 16, disturbance);
+        return new NativeOptions(2, 4 * MEBIBYTE, FEW_REGIONS, 1 << 16, disturbance);
     }
 }

@@ -26,15 +26,15 @@ final class UserJumps {
     /** log2 of an entry's size. */
     static final int ENTRY_SHIFT = 5;
 
-    private static final int PAGES = 1024;
+    private static final int PAGES = 4096;
     private static final int ENTRY_BYTES = 1 << ENTRY_SHIFT;
     private static final long VIEW_BYTES = (long) PAGES * ENTRY_BYTES;
     private static final int PAGE_SHIFT = 12;
     private static final int PAGE_SIZE = 1 << PAGE_SHIFT;
     private static final int TABLE_BYTES = 4 * PAGE_SIZE;
 
-    /** Most pages that have a table at a time. */
-    private static final int MAX_TABLES = 2048;
+    /** Most pages that have a table at a time; a compiler is 6000. */
+    private static final int MAX_TABLES = 8192;
 
     /** Mask that selects an index of the first table from an address. */
     static final long INDEX_MASK = (long) (PAGES - 1) << PAGE_SHIFT;
