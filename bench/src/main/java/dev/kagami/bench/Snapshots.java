@@ -48,9 +48,6 @@ final class Snapshots implements Callable<Integer> {
             description = "Makes branches and tells their memory.")
     private int branches;
 
-    @Option(names = "--rest", hidden = true, description = "Whether the branches are to run nothing.")
-    private boolean resting;
-
     private Snapshots() {}
 
     /**
@@ -104,14 +101,11 @@ final class Snapshots implements Callable<Integer> {
             }
             print("process start to first answer, ms", cold);
             if (memory) {
-                for (boolean rest : new boolean[] {false, true}) {
-                    String[] options = rest ? new String[] {"--rest"} : new String[0];
-                    double few = memoryOf(FEW, file, options);
-                    double many = memoryOf(MANY, file, options);
-                    System.out.printf(
-                            "memory of %d and %d branches%s, MiB: %.0f, %.0f; ratio %.2f%n",
-                            FEW, MANY, rest ? " at rest" : " that each answered", few / 1024, many / 1024, many / few);
-                }
+                double few = memoryOf(FEW, file);
+                double many = memoryOf(MANY, file);
+                System.out.printf(
+                        "memory of %d and %d branches, MiB: %.0f, %.0f; ratio %.2f%n",
+                        FEW, MANY, few / 1024, many / 1024, many / few);
             }
         } finally {
             Temporary.delete(directory);
@@ -159,9 +153,7 @@ final class Snapshots implements Callable<Integer> {
                 VirtualMachine machine = snapshot.branch(c -> c.engine(engine));
                 machines.add(machine);
                 machine.resume();
-                if (!resting) {
-                    machine.exec("true");
-                }
+                machine.exec("true");
             }
             Thread.sleep(SETTLED);
             System.gc();

@@ -136,4 +136,12 @@ final class ExamplesTest {
         assertThat(Files.readAllLines(project.resolve("pom.xml"))).hasSizeLessThanOrEqualTo(MAX_POM_LINES);
         assertThat(maven(project, "test")).contains("Tests run: 2, Failures: 0, Errors: 0, Skipped: 0");
     }
+
+    @Test
+    void aTestWithADatabaseInAMachinePasses() throws Exception {
+        Guests.cloud();
+        Path project = copy("database-test");
+        assertThat(Files.readAllLines(project.resolve("pom.xml"))).hasSizeLessThanOrEqualTo(MAX_POM_LINES);
+        assertThat(maven(project, "test")).contains("Tests run: 3, Failures: 0, Errors: 0, Skipped: 0");
+    }
 }
