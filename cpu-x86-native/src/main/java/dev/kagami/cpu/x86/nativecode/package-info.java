@@ -7,8 +7,13 @@
  * around an instruction is made of instructions that touch no flag. What is not translated, the interpreter does, one
  * instruction at a time.
  *
+ * <p>Accesses at constant distances from each other share one lookup, see
+ * {@link dev.kagami.cpu.x86.nativecode.BlockPlan}: code that does so runs where all of them are in one page, and the same
+ * instructions without windows run elsewhere.
+ *
  * <p>Twelve guest registers are kept in host registers; r9, r10, r11 and r15 are in the state block, to which the host's
- * gs points. Host rcx, rsi and rdi are scratch, host rsp stays the thread's own stack. See
+ * gs points, and in scratch registers between lookups. Host rcx, rsi and rdi are scratch, host rsp stays the thread's own
+ * stack. See
  * {@link dev.kagami.cpu.x86.nativecode.Translator} for the code that is emitted and
  * {@link dev.kagami.cpu.x86.nativecode.StateBlock} for the block's layout.
  *

@@ -112,6 +112,7 @@ final class FuzzCode {
             case 5, 6, 7 -> branch();
             case 8 -> indirect();
             case 9, 10, 11, 12 -> vector();
+            case 13, 14, 15 -> neighbours(room);
             default -> any();
         };
         if (length == 0 || length > room) {
@@ -155,6 +156,29 @@ final class FuzzCode {
             default -> new int[] {0xFA | random.nextInt(2)}; // CLI, STI
         };
         return bytes(bytes);
+    }
+
+    /** Accesses at small distances from one register, which changes by a constant now and then. */
+    private int neighbours(int room) {
+        int base = random.nextInt(16);
+        while ((base & 7) == 4) {
+            // That takes another byte.
+            base = random.nextInt(16);
+        }
+        int at = 0;
+        for (int i = 2 + random.nextInt(5); i > 0 && at + 4 <= room; i--) {
+            int other = random.nextInt(16);
+            int rex = 0x48 | (other & 8) >> 1 | base >> 3;
+            boolean adds = random.nextInt(4) == 0;
+            // ADD or SUB with a constant; ADC, CMP, ADD, or MOV from or to memory.
+            int[] opcodes = {0x13, 0x3B, 0x01, 0x8B, 0x8B, 0x89, 0x89};
+            proposal[at++] = (byte) (adds ? 0x48 | base >> 3 : rex);
+            proposal[at++] = (byte) (adds ? 0x83 : opcodes[random.nextInt(opcodes.length)]);
+            int extension = random.nextBoolean() ? 0xC0 : 0xE8;
+            proposal[at++] = (byte) (adds ? extension | base & 7 : 0x40 | (other & 7) << 3 | base & 7);
+            proposal[at++] = (byte) (random.nextInt(64) - 16);
+        }
+        return at;
     }
 
     /** Writes an instruction over a slot near by, often the next one. */
