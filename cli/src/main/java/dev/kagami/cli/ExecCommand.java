@@ -1,12 +1,10 @@
 package dev.kagami.cli;
 
-import dev.kagami.control.CommandResult;
 import dev.kagami.control.ControlClient;
 import dev.kagami.control.Machines;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
-import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -55,22 +53,19 @@ final class ExecCommand implements Callable<Integer> {
 
     @Option(
             names = {"-i", "--stdin"},
-            description = "Pass standard input, up to 2 MiB, to the command.")
+            description = "Pass standard input on to the command, as it comes.")
     private boolean input;
 
     @Override
-    public Integer call() throws IOException {
-        byte[] typed = new byte[0];
-        if (input) {
-            try (InputStream in = new FileInputStream(FileDescriptor.in)) {
-                typed = in.readAllBytes();
-            }
-        }
+    public Integer call() {
+        InputStream typed = input ? new FileInputStream(FileDescriptor.in) : InputStream.nullInputStream();
         try (ControlClient client = Machines.ofUser().connect(name)) {
-            CommandResult result = client.exec(String.join(" ", words), typed, Duration.ofSeconds(seconds));
-            new FileOutputStream(FileDescriptor.out).write(result.stdout());
-            new FileOutputStream(FileDescriptor.err).write(result.stderr());
-            return result.exitStatus();
+            return client.exec(
+                    String.join(" ", words),
+                    typed,
+                    new FileOutputStream(FileDescriptor.out),
+                    new FileOutputStream(FileDescriptor.err),
+                    Duration.ofSeconds(seconds));
         }
     }
 }

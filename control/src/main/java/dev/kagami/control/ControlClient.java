@@ -119,6 +119,41 @@ public final class ControlClient implements AutoCloseable {
                         Math.max(1, timeout.toSeconds()))));
     }
 
+    /**
+     * Runs a command in the guest, by its agent, and passes on its input and output as they come. After this, nothing else can be
+     * called but {@code close}.
+     *
+     * @param command a line for {@code /bin/sh}, run by root
+     * @param input its standard input
+     * @param output takes its standard output
+     * @param error takes its standard error
+     * @param timeout how long it may take; whole seconds, at least one
+     * @return its exit status
+     */
+    public int exec(String command, InputStream input, OutputStream output, OutputStream error, Duration timeout) {
+        byte[] body = Json.write(Map.of("command", command, "timeoutSeconds", Math.max(1, timeout.toSeconds())));
+        HttpMessage request = new HttpMessage(
+                "POST /v1/exec HTTP/1.1",
+                Map.of(
+                        "Host",
+                        "localhost",
+                        "Connection",
+                        "Upgrade",
+                        "Upgrade",
+                        ExecStream.PROTOCOL,
+                        "Content-Type",
+                        "application/json",
+                        "Content-Length",
+                        Integer.toString(body.length)),
+                body);
+        exchange(request, SWITCHING_PROTOCOLS);
+        try {
+            return ExecStream.follow(in, out, input, output, error);
+        } catch (IOException e) {
+            throw ended(e);
+        }
+    }
+
     /** {@return counters by name, since the machine was started} */
     public Map<String, Long> metrics() {
         Map<String, Long> metrics = new TreeMap<>();
@@ -200,11 +235,7 @@ public final class ControlClient implements AutoCloseable {
             }
             throw Messages.toException(Json.read(response.body()));
         } catch (IOException e) {
-            throw new KagamiException(
-                    ErrorCode.MACHINE_UNKNOWN,
-                    "the machine at %s has ended".formatted(socket),
-                    "see why with: kagami logs NAME",
-                    e);
+            throw ended(e);
         } catch (HttpException | IllegalArgumentException e) {
             throw new KagamiException(
                     ErrorCode.CONTROL_FAILED,
@@ -212,6 +243,14 @@ public final class ControlClient implements AutoCloseable {
                     "use the version of kagami that the machine was started with",
                     e);
         }
+    }
+
+    private KagamiException ended(IOException e) {
+        return new KagamiException(
+                ErrorCode.MACHINE_UNKNOWN,
+                "the machine at %s has ended".formatted(socket),
+                "see why with: kagami logs NAME",
+                e);
     }
 
     @Override

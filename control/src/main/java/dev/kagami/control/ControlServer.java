@@ -20,6 +20,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -150,6 +151,11 @@ public final class ControlServer implements AutoCloseable {
     private Response exec(Request request) {
         Map<String, Object> body = Json.read(request.body());
         String command = Messages.text(body, "command", "");
+        if (request.header("upgrade").equalsIgnoreCase(ExecStream.PROTOCOL)) {
+            Duration timeout = Messages.timeout(body, "timeoutSeconds");
+            return Response.upgrade(
+                    ExecStream.PROTOCOL, (in, out) -> ExecStream.serve(machine, command, timeout, in, out));
+        }
         byte[] input = Messages.bytes(body, "stdin");
         try {
             return json(Messages.ofResult(machine.exec(

@@ -1,17 +1,28 @@
 package dev.kagami.tests;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kagami.control.CommandResult;
 import dev.kagami.control.ControlClient;
 import dev.kagami.control.ControlServer;
 import dev.kagami.control.Machines;
 import dev.kagami.control.SharedConsole;
+import dev.kagami.vm.ErrorCode;
+import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.VirtualMachine;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -42,7 +53,46 @@ final class ControlledGuestTest {
                 assertThat(result.stdout()).asString().isEqualTo("in and out");
                 assertThat(result.stderr()).asString().isEqualTo("oops\n");
                 assertThat(client.scrollback()).asString().contains("Linux version");
+                streams(machines);
             }
+        }
+    }
+
+    private static void streams(Machines machines) throws Exception {
+        byte[] much = new byte[3_000_000];
+        new Random(8).nextBytes(much);
+        ByteArrayOutputStream output = new ByteArrayOutputStream();
+        ByteArrayOutputStream error = new ByteArrayOutputStream();
+        try (ControlClient client = machines.connect("foobar")) {
+            int status = client.exec(
+                    "cat; echo oops >&2; exit 5", new ByteArrayInputStream(much), output, error, Duration.ofMinutes(1));
+            assertThat(status).isEqualTo(5);
+            assertThat(output.toByteArray()).isEqualTo(much);
+            assertThat(error).hasToString("oops\n");
+        }
+        // Each line is there before the command has the next one.
+        PipedOutputStream typed = new PipedOutputStream();
+        PipedInputStream printed = new PipedInputStream();
+        try (ControlClient client = machines.connect("foobar");
+                BufferedReader lines = new BufferedReader(new InputStreamReader(printed))) {
+            PipedInputStream input = new PipedInputStream(typed);
+            PipedOutputStream answers = new PipedOutputStream(printed);
+            Thread talk = Thread.ofPlatform()
+                    .start(() -> client.exec(
+                            "while read x; do echo \"<$x>\"; done", input, answers, answers, Duration.ofMinutes(1)));
+            for (int i = 0; i < 3; i++) {
+                typed.write((i + "\n").getBytes(StandardCharsets.US_ASCII));
+                typed.flush();
+                assertThat(lines.readLine()).isEqualTo("<" + i + ">");
+            }
+            typed.close();
+            talk.join();
+        }
+        try (ControlClient client = machines.connect("foobar")) {
+            assertThatThrownBy(() -> client.exec(
+                            "sleep 60", InputStream.nullInputStream(), output, error, Duration.ofSeconds(1)))
+                    .isInstanceOfSatisfying(
+                            KagamiException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.COMMAND_TIMED_OUT));
         }
     }
 }
