@@ -162,6 +162,24 @@ final class SaveTest {
     }
 
     @Test
+    void sharedDirectoriesAreNamedBeforeAnythingIsWritten() throws Exception {
+        Path shared = Files.createDirectory(directory.resolve("shared"));
+        try (VirtualMachine machine = VirtualMachine.create(
+                description(new ByteArrayOutputStream()).andThen(c -> c.share(Share.readOnly(shared, "sources"))))) {
+            machine.start();
+            KagamiException refused = catchThrowableOfType(KagamiException.class, () -> machine.save(file));
+            assertThat(refused.code()).isEqualTo(ErrorCode.SNAPSHOT_UNSUPPORTED);
+            assertThat(refused).hasMessageContaining("sources: " + shared);
+            assertThat(refused.hint()).contains("copyTo");
+            assertThat(machine.state()).isEqualTo(State.RUNNING);
+            assertThatThrownBy(machine::snapshot).isInstanceOf(KagamiException.class);
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            assertThat(files).containsExactlyInAnyOrder(kernel, shared);
+        }
+    }
+
+    @Test
     void whatWasConnectedToTheProgramHasToBeDescribed() throws Exception {
         try (VirtualSwitch ethernet = VirtualSwitch.create();
                 VirtualMachine machine = VirtualMachine.create(
