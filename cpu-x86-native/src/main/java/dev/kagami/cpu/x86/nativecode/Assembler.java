@@ -25,6 +25,9 @@ final class Assembler {
 
     private static final int GS = 0x65;
 
+    /** Set when an instruction that may change rdi is emitted, by the methods that emit whole instructions. */
+    boolean pointerTouched;
+
     private byte[] bytes = new byte[4096];
     private int position;
 
@@ -80,7 +83,13 @@ final class Assembler {
         bytes[at + 3] = (byte) (value >> 24);
     }
 
+    private void touch(int register) {
+        pointerTouched |= register == RDI;
+    }
+
     private void rexW(int reg, int index, int base) {
+        touch(reg);
+        touch(base);
         emit(0x48 | (reg & 8) >> 1 | (index & 8) >> 2 | (base & 8) >> 3);
     }
 
@@ -137,6 +146,7 @@ final class Assembler {
 
     /** mov reg32, gs:[offset]. */
     void loadState32(int reg, int offset) {
+        touch(reg);
         emit(GS);
         emit(0x8B);
         state(reg, offset);
@@ -270,6 +280,7 @@ final class Assembler {
     }
 
     void pop(int reg) {
+        touch(reg);
         if (reg >= 8) {
             emit(0x41);
         }
@@ -329,6 +340,7 @@ final class Assembler {
 
     /** Loads a constant in the shortest way. */
     void constant(int reg, long value) {
+        touch(reg);
         if (value >>> 32 == 0) {
             if (reg >= 8) {
                 emit(0x41);
@@ -356,6 +368,7 @@ final class Assembler {
 
     /** lea to32, [base + index * 2^scale + displacement], which clears the upper half of the register. */
     void lea32(int to, int base, int index, int scale, int displacement) {
+        touch(to);
         int rex = (to & 8) >> 1 | (index == NONE ? 0 : (index & 8) >> 2) | (base == NONE ? 0 : (base & 8) >> 3);
         if (rex != 0) {
             emit(0x40 | rex);
@@ -380,6 +393,7 @@ final class Assembler {
 
     /** pext to, from, gs:[offset], with {@code to} below 8. */
     void extractByState(int to, int from, int offset) {
+        touch(to);
         emit(GS);
         emit(0xC4);
         emit(0xE2); // R, X and B clear, map 0F38
@@ -390,6 +404,7 @@ final class Assembler {
 
     /** rorx to, from, count for 64-bit registers below 8. */
     void rotateRight(int to, int from, int count) {
+        touch(to);
         emit(0xC4);
         emit(0xE3); // R, X and B clear, map 0F3A
         emit(0xFB); // W1, no vvvv, L0, F2
@@ -400,6 +415,7 @@ final class Assembler {
 
     /** sarx to, from, count, with {@code to} below 8. */
     void shiftRight(int to, int from, int count, boolean wide) {
+        touch(to);
         emit(0xC4);
         emit(0xC2 | (from < 8 ? 0x20 : 0)); // R and X clear, map 0F38
         emit((wide ? 0x80 : 0) | (~count & 15) << 3 | 2); // L0, F3
@@ -478,12 +494,14 @@ final class Assembler {
 
     /** mov reg32, [base + displacement], for registers below 8. */
     void load32(int reg, int base, int displacement) {
+        touch(reg);
         emit(0x8B);
         memory(reg, base, NONE, 0, displacement);
     }
 
     /** mov reg32, [base + index * 2^scale], for registers below 8. */
     void load32(int reg, int base, int index, int scale) {
+        touch(reg);
         emit(0x8B);
         memory(reg, base, index, scale, 0);
     }
@@ -524,6 +542,7 @@ final class Assembler {
 
     /** cmovcc to, from. */
     void moveIf(int condition, int to, int from, boolean wide) {
+        touch(to);
         int rex = (wide ? 8 : 0) | (to & 8) >> 1 | (from & 8) >> 3;
         if (rex != 0) {
             emit(0x40 | rex);
@@ -546,6 +565,8 @@ final class Assembler {
     }
 
     private void registers(int opcode, int reg, int rm, boolean wide) {
+        touch(reg);
+        touch(rm);
         int rex = (wide ? 8 : 0) | (reg & 8) >> 1 | (rm & 8) >> 3;
         if (rex != 0) {
             emit(0x40 | rex);

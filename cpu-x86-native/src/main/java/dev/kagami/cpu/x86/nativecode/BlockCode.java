@@ -63,6 +63,9 @@ final class BlockCode {
     /** What was found out about the block beforehand. */
     final BlockPlan plan = new BlockPlan();
 
+    /** See {@link #pointsTo}. */
+    private int pointerWindow;
+
     /** Changes from one use of {@link StateBlock#RETIRED} to the next. */
     private int counters;
 
@@ -124,6 +127,7 @@ final class BlockCode {
         sides.clear();
         windows.clear();
         scratch.clear();
+        pointerWindow = BlockPlan.NONE;
         code = bytes;
         guestStart = guest;
         origin = position;
@@ -138,8 +142,20 @@ final class BlockCode {
         scratch.beginInstruction();
     }
 
+    /** Notes that the host address of a window is in {@link Registers#POINTER} now. */
+    void pointsTo(int window) {
+        pointerWindow = window;
+        asm.pointerTouched = false;
+    }
+
+    /** {@return whether the host address of a window is still in {@link Registers#POINTER}} */
+    boolean stillPointsTo(int window) {
+        return pointerWindow == window && !asm.pointerTouched;
+    }
+
     /** Makes the scratch registers free for whatever is emitted next; the current instruction begins behind that. */
     void releaseScratch() {
+        pointerWindow = BlockPlan.NONE;
         int before = asm.position();
         scratch.flush();
         scratch.clear();

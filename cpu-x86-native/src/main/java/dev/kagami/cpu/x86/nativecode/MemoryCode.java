@@ -143,9 +143,10 @@ final class MemoryCode {
             block.windowMiss(size, write, asm.position() - JUMP_DISPLACEMENT);
             block.addressAt = BlockCode.NOWHERE;
             asm.storeState(Registers.POINTER, slot);
-        } else {
+        } else if (!block.stillPointsTo(window)) {
             asm.loadState(Registers.POINTER, slot);
         }
+        block.pointsTo(window);
         displacement = block.plan.offset(block.instructions);
     }
 
