@@ -144,6 +144,13 @@ final class Assembler {
         emit32(value);
     }
 
+    /** mov gs:[offset], reg32. */
+    void storeRegister32(int reg, int offset) {
+        emit(GS);
+        emit(0x89);
+        state(reg, offset);
+    }
+
     /** mov reg32, gs:[offset]. */
     void loadState32(int reg, int offset) {
         touch(reg);

@@ -463,6 +463,9 @@ final class NativeVcpu extends TranslatingVcpu {
         state.set(INT, StateBlock.INTERRUPT_FLAG, flags & FLAG_IF);
         state.set(INT, StateBlock.INTERRUPT_WAITING, interruptWaiting() ? 1 : 0);
         state.set(INT, StateBlock.DIRECTION, flags & FLAG_DF);
+        if (!userMode()) {
+            copyReturnOut();
+        }
         state.set(INT, StateBlock.ACCESS_CONTROL, flags & FLAG_AC);
         state.set(LONG, StateBlock.SUPERVISOR_TLBS, tlb.address(supervisorView(false)));
         state.set(LONG, StateBlock.SUPERVISOR_TLBS + 8L, tlb.address(supervisorView(true)));
@@ -474,6 +477,18 @@ final class NativeVcpu extends TranslatingVcpu {
         // have.
         state.set(LONG, StateBlock.OTHER_FLAGS, (long) (flags & PUSHED_FLAGS) - 2 - FLAG_IF);
         state.set(LONG, StateBlock.KERNEL_GS_BASE, kernelGsBase());
+    }
+
+    /** Copies out what IRETQ looks at. */
+    private void copyReturnOut() {
+        long codeAt = descriptorAddress(Instruction.CS);
+        long stackAt = descriptorAddress(Instruction.SS);
+        boolean interpreted = interruptWaiting() || returnsFromNmi() || codeAt == -1 || stackAt == -1;
+        state.set(INT, StateBlock.RETURN_INTERPRETED, interpreted ? 1 : 0);
+        state.set(LONG, StateBlock.DESCRIPTOR_ADDRESSES, codeAt);
+        state.set(LONG, StateBlock.DESCRIPTOR_ADDRESSES + 8L, stackAt);
+        state.set(LONG, StateBlock.DESCRIPTORS, descriptor(Instruction.CS));
+        state.set(LONG, StateBlock.DESCRIPTORS + 8L, descriptor(Instruction.SS));
     }
 
     private void copySystemIn() {

@@ -118,6 +118,15 @@ final class StateBlock {
     /** Not 0 when the guest's vector registers are in the host's. */
     static final int VECTORS_HERE = 0x8B8;
 
+    /** Not 0 when IRETQ is the interpreter's. */
+    static final int RETURN_INTERPRETED = 0x8C0;
+
+    /** Where the descriptors of CS and SS are, if that is so. */
+    static final int DESCRIPTOR_ADDRESSES = 0x8C8;
+
+    /** Those descriptors, as they were when the registers were filled. */
+    static final int DESCRIPTORS = 0x8D8;
+
     /** Address of the C library's clock_gettime. */
     static final int CLOCK_FUNCTION = 0x898;
 

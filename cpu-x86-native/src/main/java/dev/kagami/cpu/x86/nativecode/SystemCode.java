@@ -7,6 +7,21 @@ final class SystemCode {
     private static final int INTERRUPT_FLAG = 1 << 9;
     private static final int ACCESS_CONTROL = 1 << 18;
 
+    /** The arithmetic flags, the one that is always set, and IF. */
+    private static final int USUAL_FLAGS = 0x8D5 | 2 | INTERRUPT_FLAG;
+
+    // What IRETQ pops besides the target, and a power of 2 that is as much as all of it at least.
+    private static final int CODE_AT = 8;
+    private static final int FLAGS_AT = 16;
+    private static final int STACK_AT = 24;
+    private static final int STACK_SELECTOR_AT = 32;
+    private static final int FRAME_BYTES = 64;
+
+    // Extension and opcode of arithmetic instructions, and a condition.
+    private static final int AND = 4;
+    private static final int OR = 0x09;
+    private static final int NOT_EQUAL = 5;
+
     // Second and third byte of instructions of group 7.
     private static final int CLAC = 0x1CA;
     private static final int STAC = 0x1CB;
@@ -35,6 +50,7 @@ final class SystemCode {
             return switch (in.opcode) {
                 case 0x8C -> storeSelector();
                 case 0x9C -> pushFlags();
+                case 0xCF -> interruptReturn();
                 case 0xFA -> disableInterrupts();
                 case 0xFB -> enableInterrupts();
                 default -> Outcome.REFUSED;
@@ -124,6 +140,83 @@ final class SystemCode {
         asm.store(Registers.VALUE, Registers.POINTER, 0);
         asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
         return Outcome.GOES_ON;
+    }
+
+    /**
+     * IRETQ within the kernel: to the same segments, with no other flags than most code has. All else is the interpreter's. Linux
+     * returns so from interrupts of the kernel, and serializes by it.
+     */
+    private Outcome interruptReturn() {
+        if (block.user || in.operandSize != 8 || in.rep || in.repne) {
+            return Outcome.REFUSED;
+        }
+        asm.loadState32(Registers.ADDRESS, StateBlock.RETURN_INTERPRETED);
+        int here = asm.jumpIfEcxZero();
+        block.interpret(asm.jump());
+        asm.landShort(here);
+        memory.begin();
+        asm.move(Registers.ADDRESS, Registers.STACK);
+        memory.check(FRAME_BYTES, false);
+        asm.storeState(Registers.POINTER, StateBlock.SPARE);
+        // Two pages that share a TLB entry would evict each other forever if a miss went back to the start.
+        block.begin = asm.position();
+        memory.begin();
+        asm.loadState(Registers.ADDRESS, StateBlock.DESCRIPTOR_ADDRESSES);
+        memory.check(8, false);
+        asm.load(Registers.VALUE, Registers.POINTER, 0);
+        asm.storeState(Registers.VALUE, StateBlock.TARGET);
+        block.begin = asm.position();
+        memory.begin();
+        asm.loadState(Registers.ADDRESS, StateBlock.DESCRIPTOR_ADDRESSES + 8);
+        memory.check(8, false);
+        asm.load(Registers.VALUE, Registers.POINTER, 0);
+        asm.pushFlags();
+        int stackChanged = unlessEqual(StateBlock.DESCRIPTORS + 8);
+        asm.loadState(Registers.VALUE, StateBlock.TARGET);
+        int codeChanged = unlessEqual(StateBlock.DESCRIPTORS);
+        asm.loadState(Registers.POINTER, StateBlock.SPARE);
+        asm.load(Registers.VALUE, Registers.POINTER, CODE_AT);
+        int otherCode = unlessEqual(StateBlock.SELECTORS + 8 * Instruction.CS);
+        asm.load(Registers.VALUE, Registers.POINTER, STACK_SELECTOR_AT);
+        int otherStack = unlessEqual(StateBlock.SELECTORS + 8 * Instruction.SS);
+        asm.loadState(Registers.VALUE, StateBlock.OTHER_FLAGS);
+        asm.loadState32(Registers.ADDRESS, StateBlock.ACCESS_CONTROL);
+        asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, INTERRUPT_FLAG);
+        asm.load(Registers.ADDRESS, Registers.POINTER, FLAGS_AT);
+        asm.arithmeticConstant(AND, Registers.ADDRESS, ~USUAL_FLAGS, true);
+        asm.arithmetic(OR, Registers.VALUE, Registers.ADDRESS, true);
+        int otherFlags = asm.jumpIf(NOT_EQUAL);
+        // The target's upper 17 bits must be alike.
+        asm.load(Registers.VALUE, Registers.POINTER, 0);
+        asm.rotateRight(Registers.VALUE, Registers.VALUE, 47);
+        asm.lea(Registers.ADDRESS, Registers.VALUE, Assembler.NONE, 0, 1);
+        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.CANONICAL_MASK);
+        int canonical = asm.jumpIfRcxZero();
+        asm.land(stackChanged);
+        asm.land(codeChanged);
+        asm.land(otherCode);
+        asm.land(otherStack);
+        asm.land(otherFlags);
+        asm.popFlags();
+        block.interpret(asm.jump());
+        asm.landShort(canonical);
+        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        asm.load(Registers.VALUE, Registers.POINTER, FLAGS_AT);
+        asm.push(Registers.VALUE);
+        asm.arithmeticConstant(AND, Registers.VALUE, INTERRUPT_FLAG, false);
+        asm.storeRegister32(Registers.VALUE, StateBlock.INTERRUPT_FLAG);
+        asm.load(Registers.STACK, Registers.POINTER, STACK_AT);
+        asm.load(Registers.ADDRESS, Registers.POINTER, 0);
+        asm.popFlags();
+        block.indirect(Exit.UNCHECKED);
+        return Outcome.ENDED;
+    }
+
+    /** Compares {@link Registers#VALUE} with a quadword of the state block; {@return the jump that is taken when they differ} */
+    private int unlessEqual(int offset) {
+        asm.loadState(Registers.ADDRESS, offset);
+        asm.compare(Registers.VALUE, Registers.ADDRESS, true);
+        return asm.jumpIf(NOT_EQUAL);
     }
 
     private Outcome disableInterrupts() {

@@ -77,6 +77,18 @@ final class Segmentation {
         return (descriptor & 1L << 55) != 0 ? limit << 12 | 0xFFF : limit;
     }
 
+    /** {@return the descriptor that a segment register was filled from} */
+    static long descriptor(Cpu cpu, int segment) {
+        long base = cpu.r[Cpu.SEGMENT_BASE + segment];
+        int attributes = cpu.attributes[segment];
+        long limit = (attributes & GRANULARITY) != 0 ? cpu.limit[segment] >>> 12 : cpu.limit[segment];
+        return limit & 0xFFFF
+                | (base & 0xFF_FFFF) << 16
+                | (long) attributes << 40
+                | (limit & 0xF_0000) << 32
+                | (base & 0xFF00_0000L) << 32;
+    }
+
     /** {@return the descriptor privilege level in attributes} */
     static int dpl(int attributes) {
         return attributes >> DPL_SHIFT & 3;

@@ -186,6 +186,26 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         return cpu.selector[segment];
     }
 
+    /**
+     * {@return where the descriptor of a segment register is, or -1 when it has none}
+     *
+     * @param segment the register
+     */
+    protected final long descriptorAddress(int segment) {
+        int selector = cpu.selector[segment];
+        return selector < 4 ? -1 : Segmentation.descriptorAddress(cpu, selector, 8);
+    }
+
+    /** {@return the descriptor that a segment register was filled from} */
+    protected final long descriptor(int segment) {
+        return Segmentation.descriptor(cpu, segment);
+    }
+
+    /** {@return whether IRET does more than its pops: lets NMIs in} */
+    protected final boolean returnsFromNmi() {
+        return cpu.nmiBlocked;
+    }
+
     /** {@return IA32_KERNEL_GS_BASE} */
     protected final long kernelGsBase() {
         return cpu.msrs.kernelGsBase;
