@@ -173,49 +173,52 @@ final class Machine implements AutoCloseable {
      * archives one behind the other (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
      */
     private LoadedKernel loadWithToken(LinuxBoot linux, PcMachine machine) {
-        Path directory = null;
-        try {
+        Path original = Objects.requireNonNull(linux.initrd());
+        return withCopies(ErrorCode.KERNEL_UNUSABLE, "the initial RAM disk " + original, directory -> {
             // A multiboot kernel's module, say, stays as it is.
-            if (!Initramfs.is(Objects.requireNonNull(linux.initrd()))) {
+            if (!Initramfs.is(original)) {
                 return load(linux, machine);
             }
-            directory = Files.createTempDirectory("kagami-boot");
             Path initrd = directory.resolve("initrd");
             try (OutputStream file = Files.newOutputStream(initrd)) {
-                long size = Files.copy(Objects.requireNonNull(linux.initrd()), file);
+                long size = Files.copy(original, file);
                 file.write(new byte[(int) (-size & 3)]);
                 file.write(GuestAgent.initramfsWith(devices.agentToken()));
             }
             return load(new LinuxBoot(linux.kernel(), initrd, linux.commandLine(), linux.modules()), machine);
-        } catch (IOException e) {
-            throw new KagamiException(
-                    ErrorCode.KERNEL_UNUSABLE,
-                    "cannot copy the initial RAM disk %s: %s".formatted(linux.initrd(), e.getMessage()),
-                    "java.io.tmpdir must have room for it",
-                    e);
-        } finally {
-            if (directory != null) {
-                deleteFiles(directory);
-            }
-        }
+        });
     }
 
     /** Loads what the first disk's own boot loader would; looked up at every start, as the guest may have changed it. */
     private LoadedKernel loadFromDisk(VirtualMachineConfig config, PcMachine machine) {
+        return withCopies(ErrorCode.DISK_UNUSABLE, "the kernel out of the disk", directory -> {
+            try {
+                DiskBoot located = DiskBoot.locate(devices.bootDisk());
+                DiskBoot.Extracted found = located.extract(directory);
+                String commandLine = (found.commandLine() + " " + config.diskCommandLine()).strip();
+                booted = new Summary.Booted(located.description(), commandLine);
+                return load(new LinuxBoot(found.kernel(), found.initrd().orElse(null), commandLine), machine);
+            } catch (ImageException e) {
+                throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
+            }
+        });
+    }
+
+    /** Loads a kernel from files that are made in a directory. */
+    private interface Loading {
+        LoadedKernel from(Path directory) throws IOException;
+    }
+
+    /** Loads a kernel from files in a directory that is there meanwhile. */
+    private static LoadedKernel withCopies(ErrorCode code, String what, Loading loading) {
         Path directory = null;
         try {
             directory = Files.createTempDirectory("kagami-boot");
-            DiskBoot located = DiskBoot.locate(devices.bootDisk());
-            DiskBoot.Extracted found = located.extract(directory);
-            String commandLine = (found.commandLine() + " " + config.diskCommandLine()).strip();
-            booted = new Summary.Booted(located.description(), commandLine);
-            return load(new LinuxBoot(found.kernel(), found.initrd().orElse(null), commandLine), machine);
-        } catch (ImageException e) {
-            throw new KagamiException(ErrorCode.DISK_UNUSABLE, String.valueOf(e.getMessage()), e.hint(), e);
+            return loading.from(directory);
         } catch (IOException e) {
             throw new KagamiException(
-                    ErrorCode.DISK_UNUSABLE,
-                    "cannot copy the kernel out of the disk: " + e.getMessage(),
+                    code,
+                    "cannot copy %s: %s".formatted(what, e.getMessage()),
                     "java.io.tmpdir must have room for a kernel and its initial RAM disk",
                     e);
         } finally {
