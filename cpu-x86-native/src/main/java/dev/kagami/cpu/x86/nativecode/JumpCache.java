@@ -5,7 +5,6 @@ import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 
 /**
  * Where translated code of the kernel looks for the target of a branch: tables of pairs, minus a guest address and the host address of its
@@ -34,8 +33,10 @@ final class JumpCache {
     /** Bits of that sum that select an entry; instructions are rarely two bytes apart. */
     static final long INDEX_MASK = (long) (ENTRIES - 1) << 1;
 
-    private static final int PAGE_HASH_BITS = 16;
     private static final int PAGE_SHIFT = 12;
+
+    /** log2 of the largest page's size. */
+    static final int HUGE_SHIFT = 30;
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
@@ -44,8 +45,8 @@ final class JumpCache {
     private int victim;
     private final boolean[][] globals;
 
-    /** A bit for each hash of a page number: set when there may be something of such a page. */
-    private final long[] pages = new long[(1 << PAGE_HASH_BITS) / Long.SIZE];
+    private final PageFilter pages = new PageFilter(PAGE_SHIFT);
+    private final PageFilter largePages = new PageFilter(HUGE_SHIFT);
 
     JumpCache(Arena arena, int views) {
         memory = arena.allocate(views * VIEW_BYTES, GROUP_BYTES);
@@ -133,19 +134,16 @@ final class JumpCache {
         memory.set(LONG, at(view, i), none(i));
     }
 
-    private static int pageHash(long address) {
-        return (int) ((address >>> PAGE_SHIFT) * 0x9E37_79B9_7F4A_7C15L >>> Long.SIZE - PAGE_HASH_BITS);
-    }
-
     private void note(long address) {
-        int hash = pageHash(address);
-        pages[hash / Long.SIZE] |= 1L << hash;
+        pages.add(address);
+        largePages.add(address);
     }
 
     /** Forgets all, or all but what is in global pages. */
     void clear(boolean keepGlobal) {
         if (!keepGlobal) {
-            Arrays.fill(pages, 0);
+            pages.clear();
+            largePages.clear();
         }
         for (int view = 0; view < used.length; view++) {
             UsedSlots slots = used[view];
@@ -159,12 +157,16 @@ final class JumpCache {
         }
     }
 
-    /** Forgets what is, in part at least, in the aligned piece of 2 to the {@code shift} bytes that an address is in. */
-    void drop(long address, int shift) {
-        int hash = pageHash(address);
-        if (shift == PAGE_SHIFT && (pages[hash / Long.SIZE] & 1L << hash) == 0) {
+    /**
+     * Forgets what is, in part at least, in the page that an address is in.
+     *
+     * @param large whether to take the largest page there is
+     */
+    void drop(long address, boolean large) {
+        if (!(large ? largePages : pages).mayHave(address)) {
             return;
         }
+        int shift = large ? HUGE_SHIFT : PAGE_SHIFT;
         for (int view = 0; view < used.length; view++) {
             for (int j = 0; j < used[view].count(); j++) {
                 int i = used[view].get(j);

@@ -18,9 +18,6 @@ final class NativeVcpu extends TranslatingVcpu {
     private static final int PAGE_SHIFT = 12;
     private static final int PAGE_SIZE = 1 << PAGE_SHIFT;
 
-    /** log2 of the largest page's size. */
-    private static final int HUGE_SHIFT = 30;
-
     private static final int GUEST_RSP = 4;
     private static final int SEGMENTS = 6;
 
@@ -632,8 +629,8 @@ final class NativeVcpu extends TranslatingVcpu {
     public void translationFlushed(long page, boolean large) {
         flushes++;
         tlb.drop(page, large);
-        jumps.drop(page, large ? HUGE_SHIFT : PAGE_SHIFT);
-        userJumps.drop(page, large ? HUGE_SHIFT : PAGE_SHIFT);
+        jumps.drop(page, large);
+        userJumps.drop(page, large ? JumpCache.HUGE_SHIFT : PAGE_SHIFT);
     }
 
     @Override

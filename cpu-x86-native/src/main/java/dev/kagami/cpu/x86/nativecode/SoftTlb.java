@@ -26,6 +26,9 @@ final class SoftTlb {
     private final UsedSlots[] used;
     private final byte[][] flags;
 
+    /** Where there are parts of large pages. */
+    private final PageFilter largePages = new PageFilter(JumpCache.HUGE_SHIFT);
+
     SoftTlb(MemorySegment memory, int views) {
         this.memory = memory;
         used = new UsedSlots[views];
@@ -59,6 +62,9 @@ final class SoftTlb {
         long minusPage = -(address & -1L << PAGE_SHIFT);
         used[view].add(slot, TranslatingVcpu.global(page.flags));
         flags[view][slot] = (byte) page.flags;
+        if (TranslatingVcpu.sameLargePage(address, page.flags, address)) {
+            largePages.add(address);
+        }
         memory.set(LONG, at, page.readable ? minusPage : none(slot));
         memory.set(LONG, at + WRITES, page.writable ? minusPage : none(slot));
         memory.set(LONG, at + HOST, hostPage + minusPage);
@@ -72,6 +78,9 @@ final class SoftTlb {
 
     /** Drops everything, or all but global pages. */
     void clear(boolean keepGlobal) {
+        if (!keepGlobal) {
+            largePages.clear();
+        }
         for (int view = 0; view < used.length; view++) {
             UsedSlots slots = used[view];
             for (int i = 0; i < (keepGlobal ? slots.localCount() : slots.count()); i++) {
@@ -91,9 +100,10 @@ final class SoftTlb {
      * @param large whether to drop all of the large page that it may be in
      */
     void drop(long address, boolean large) {
+        boolean scan = large && largePages.mayHave(address);
         for (int view = 0; view < used.length; view++) {
             empty(view, slot(address));
-            for (int i = 0; large && i < used[view].count(); i++) {
+            for (int i = 0; scan && i < used[view].count(); i++) {
                 int slot = used[view].get(i);
                 if (TranslatingVcpu.sameLargePage(page(view, slot), flags[view][slot], address)) {
                     empty(view, slot);
