@@ -26,6 +26,9 @@ public final class AgentClient {
     /** A port of a console may still be closing on the guest's side when it is opened anew: one refusal is none. */
     private static final int REFUSALS = 3;
 
+    /** And for how long it must do nothing else: a console port is closed by whoever has used it just before, too. */
+    private static final Duration REFUSAL = Duration.ofSeconds(2);
+
     private final AgentTransport transport;
     private final AgentToken token;
 
@@ -75,6 +78,7 @@ public final class AgentClient {
         long pause = FIRST_PAUSE_MILLIS;
         String problem = "it didn't answer";
         int refusals = 0;
+        long firstRefusal = start;
         while (true) {
             Duration left = patience.minusNanos(System.nanoTime() - start);
             if (!left.isPositive()) {
@@ -91,8 +95,12 @@ public final class AgentClient {
                     }
                     case SILENCE -> problem = "it accepts a connection and says nothing";
                     case REFUSAL -> {
+                        if (refusals == 0) {
+                            firstRefusal = System.nanoTime();
+                        }
                         refusals++;
-                        if (refusals == REFUSALS) {
+                        problem = "it ends connections at once";
+                        if (refusals >= REFUSALS && System.nanoTime() - firstRefusal >= REFUSAL.toNanos()) {
                             throw new AgentException(
                                     AgentException.Reason.REFUSED,
                                     "the guest's agent doesn't take this machine's token");
