@@ -370,12 +370,7 @@ final class BlockCode {
             user(exit);
             return;
         }
-        asm.rotateRight(Registers.POINTER, Registers.ADDRESS, JumpCache.ROTATION);
-        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
-        asm.extractByState(Registers.POINTER, Registers.POINTER, StateBlock.JUMP_INDEX_MASK);
-        asm.loadState(Registers.VALUE, StateBlock.JUMPS);
-        asm.lea(Registers.POINTER, Registers.POINTER, Registers.POINTER, 0, 0);
-        asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
+        JumpCache.emitPlace(asm);
         asm.load(Registers.POINTER, Registers.VALUE, 0);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
         int hit = asm.jumpIfRcxZero();
@@ -434,6 +429,18 @@ final class BlockCode {
         exit.constant = true;
         exit(exit);
         asm.landShort(same);
+    }
+
+    /**
+     * Looks whether the address in {@link Registers#VALUE}, which is lost, is canonical: whether its upper 17 bits are alike.
+     *
+     * @return the short jump that is taken when it is
+     */
+    int jumpIfCanonical() {
+        asm.rotateRight(Registers.VALUE, Registers.VALUE, 47);
+        asm.lea(Registers.ADDRESS, Registers.VALUE, Assembler.NONE, 0, 1);
+        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.CANONICAL_MASK);
+        return asm.jumpIfRcxZero();
     }
 
     /** Leaves a constant guest address in a register; for user code, it must be {@link #reachable}. */

@@ -201,10 +201,7 @@ final class BranchCode {
 
     /** Leaves a call to the interpreter before it pushes anything, when the address in {@link Registers#VALUE} is not canonical. */
     private void canonical() {
-        asm.rotateRight(Registers.VALUE, Registers.VALUE, 47);
-        asm.lea(Registers.ADDRESS, Registers.VALUE, Assembler.NONE, 0, 1);
-        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.CANONICAL_MASK);
-        int ok = asm.jumpIfRcxZero();
+        int ok = block.jumpIfCanonical();
         block.interpret(asm.jump());
         asm.landShort(ok);
     }

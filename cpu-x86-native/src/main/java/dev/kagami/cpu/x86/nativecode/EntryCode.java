@@ -119,12 +119,7 @@ final class EntryCode {
     Translator.Result emitGroup(int position, boolean vectors) {
         asm.clear();
         asm.pushFlags();
-        asm.rotateRight(Registers.POINTER, Registers.ADDRESS, JumpCache.ROTATION);
-        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
-        asm.extractByState(Registers.POINTER, Registers.POINTER, StateBlock.JUMP_INDEX_MASK);
-        asm.loadState(Registers.VALUE, StateBlock.JUMPS);
-        asm.lea(Registers.POINTER, Registers.POINTER, Registers.POINTER, 0, 0);
-        asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
+        JumpCache.emitPlace(asm);
         asm.arithmeticConstant(AND, Registers.VALUE, -JumpCache.GROUP_BYTES, true);
         int again = asm.position();
         asm.load(Registers.POINTER, Registers.VALUE, 0);

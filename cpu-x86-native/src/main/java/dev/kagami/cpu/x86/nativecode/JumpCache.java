@@ -28,7 +28,7 @@ final class JumpCache {
     static final int GROUP_BYTES = GROUP * ENTRY_BYTES;
 
     /** How far an address is rotated to be added to itself: functions lie at all distances from each other. */
-    static final int ROTATION = 13;
+    private static final int ROTATION = 13;
 
     /** Bits of that sum that select an entry; instructions are rarely two bytes apart. */
     static final long INDEX_MASK = (long) (ENTRIES - 1) << 1;
@@ -102,6 +102,16 @@ final class JumpCache {
 
     private static long at(int view, int index) {
         return view * VIEW_BYTES + (long) ENTRY_BYTES * index;
+    }
+
+    /** Emits what leaves the address of the place of {@link Registers#ADDRESS} in {@link Registers#VALUE}: as {@link #index}. */
+    static void emitPlace(Assembler asm) {
+        asm.rotateRight(Registers.POINTER, Registers.ADDRESS, JumpCache.ROTATION);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
+        asm.extractByState(Registers.POINTER, Registers.POINTER, StateBlock.JUMP_INDEX_MASK);
+        asm.loadState(Registers.VALUE, StateBlock.JUMPS);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.POINTER, 0, 0);
+        asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
     }
 
     private static int index(long guest) {

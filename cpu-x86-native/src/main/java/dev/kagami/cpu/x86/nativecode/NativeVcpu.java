@@ -52,9 +52,6 @@ final class NativeVcpu extends TranslatingVcpu {
 
     private volatile boolean closed;
 
-    /** {@link #userJumps} is closed. */
-    private boolean freed;
-
     private final MemorySegment state;
     private final JumpCache jumps;
     private final UserJumps userJumps;
@@ -122,10 +119,6 @@ final class NativeVcpu extends TranslatingVcpu {
         kick();
         synchronized (running) {
             code.close();
-            if (!freed) {
-                freed = true;
-                userJumps.close();
-            }
         }
     }
 
@@ -419,8 +412,7 @@ final class NativeVcpu extends TranslatingVcpu {
         int mode = blockMode(withVectors, alone);
         NativeBlock block = code.block(blockAddress(linear), number, mode);
         if (block.secondPage != NativeBlock.NO_PAGE && codePage(nextPage(linear)) != block.secondPage) {
-            code.drop(block);
-            jumps.forget(linear);
+            drop(block);
         }
         if (block.entry == NativeBlock.COLD
                 && !block.refused
@@ -583,6 +575,14 @@ final class NativeVcpu extends TranslatingVcpu {
         }
     }
 
+    /** Forgets the code of a block, and where it was found. */
+    private void drop(NativeBlock block) {
+        code.drop(block);
+        if (!block.user()) {
+            jumps.forget(block.linear);
+        }
+    }
+
     /** Tells when the guest's code of a block changes. */
     private final class Dependent implements CodeDependent {
         private final NativeBlock block;
@@ -593,10 +593,7 @@ final class NativeVcpu extends TranslatingVcpu {
 
         @Override
         public void codeChanged() {
-            code.drop(block);
-            if (!block.user()) {
-                jumps.forget(block.linear);
-            }
+            drop(block);
         }
 
         @Override

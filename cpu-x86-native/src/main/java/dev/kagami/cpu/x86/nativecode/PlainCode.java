@@ -105,18 +105,7 @@ final class PlainCode {
         if (replaced != Assembler.NONE) {
             asm.move(Assembler.RCX, replaced);
         }
-        int rex = (in.w ? 8 : 0) | (register & 8) >> 1 | (operand & 8) >> 3;
-        block.prefixes();
-        if (rex != 0 || bytes && !high) {
-            asm.emit(0x40 | rex);
-        }
-        block.opcode();
-        if (inMemory) {
-            memory.operand(register);
-        } else {
-            asm.emit(0xC0 | (register & 7) << 3 | operand & 7);
-        }
-        block.immediateBytes();
+        encode(register, operand, bytes && !high);
         if (replaced != Assembler.NONE) {
             asm.move(replaced, Assembler.RCX);
         }
@@ -145,13 +134,18 @@ final class PlainCode {
         if (hasRegister && !Plain.readsRegister(in)) {
             register = block.scratch.use(in.reg, false, true);
         }
+        encode(register, operand, (properties & (Plain.REGISTER_BYTE | Plain.OPERAND_BYTE)) != 0);
+    }
+
+    /** Emits the current instruction with other registers; {@code withRex} when one of them is a byte register that needs it. */
+    private void encode(int register, int operand, boolean withRex) {
         int rex = (in.w ? 8 : 0) | (register & 8) >> 1 | (operand & 8) >> 3;
         block.prefixes();
-        if (rex != 0 || (properties & (Plain.REGISTER_BYTE | Plain.OPERAND_BYTE)) != 0) {
+        if (rex != 0 || withRex) {
             asm.emit(0x40 | rex);
         }
         block.opcode();
-        if (inMemory) {
+        if (in.isMemory()) {
             memory.operand(register);
         } else {
             asm.emit(0xC0 | (register & 7) << 3 | operand & 7);

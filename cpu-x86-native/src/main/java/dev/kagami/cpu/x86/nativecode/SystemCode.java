@@ -186,12 +186,8 @@ final class SystemCode {
         asm.arithmeticConstant(AND, Registers.ADDRESS, ~USUAL_FLAGS, true);
         asm.arithmetic(OR, Registers.VALUE, Registers.ADDRESS, true);
         int otherFlags = asm.jumpIf(NOT_EQUAL);
-        // The target's upper 17 bits must be alike.
         asm.load(Registers.VALUE, Registers.POINTER, 0);
-        asm.rotateRight(Registers.VALUE, Registers.VALUE, 47);
-        asm.lea(Registers.ADDRESS, Registers.VALUE, Assembler.NONE, 0, 1);
-        asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.CANONICAL_MASK);
-        int canonical = asm.jumpIfRcxZero();
+        int canonical = block.jumpIfCanonical();
         asm.land(stackChanged);
         asm.land(codeChanged);
         asm.land(otherCode);

@@ -164,11 +164,12 @@ final class TranslatedCode {
         return position + code.length() + 15 & -16;
     }
 
-    /** Frees the code memory. What is dropped afterwards doesn't matter any more. */
+    /** Frees the code memory, and what finds user code in it. What is dropped afterwards doesn't matter any more. */
     void close() {
         if (!closed) {
             closed = true;
             memory.unmap();
+            userJumps.close();
         }
     }
 
