@@ -84,24 +84,28 @@ final class BlockCode {
     /** Position of the code that reads the clock. */
     private int clock;
 
-    private final ExitTable exits;
+    /** Position of the last direct branch's exit, or 0; each has that of the one before. */
+    private int directs;
+
     private final List<Stub> stubs = new ArrayList<>();
     private final List<Side> sides = new ArrayList<>();
     private final List<Window> windows = new ArrayList<>();
 
-    /** A cold piece of code behind the block: an exit, the jump that leads there, and code to run again on the way. */
-    private record Stub(int jumpAt, int exit, int from, int to, int address) {}
+    /**
+     * A cold piece of code behind the block: an exit, the jump that leads there, the instructions before that, and code to run
+     * again on the way.
+     */
+    private record Stub(int jumpAt, Exit exit, int before, int from, int to, int address) {}
 
     /** A branch out of the middle of the block: the jump, its target, and the instructions run until then. */
     private record Side(int jumpAt, long target, int run) {}
 
     /** A window's miss: code that computes its address, which is {@code offset} before the one accessed. */
     private record Window(
-            int jumpAt, int exit, int from, int to, int address, int span, int offset, long guest, int run) {}
+            int jumpAt, Exit exit, int from, int to, int address, int span, int offset, long guest, int run) {}
 
-    BlockCode(Assembler asm, ExitTable exits) {
+    BlockCode(Assembler asm) {
         this.asm = asm;
-        this.exits = exits;
         scratch = new ScratchCache(asm);
     }
 
@@ -133,6 +137,7 @@ final class BlockCode {
         origin = position;
         instructions = 0;
         start = 0;
+        directs = 0;
     }
 
     /** Begins an instruction. */
@@ -229,18 +234,27 @@ final class BlockCode {
     // ---------------------------------------------------------------- ways out
 
     /** Makes a jump lead to an exit. */
-    void stub(Exit exit, int jumpAt) {
-        stubs.add(new Stub(jumpAt, exits.add(exit), 0, 0, Assembler.NONE));
+    private void stub(Exit exit, int jumpAt) {
+        stubs.add(new Stub(jumpAt, exit, instructions, 0, 0, Assembler.NONE));
     }
 
-    /** Leaves. */
-    void exit(Exit exit) {
+    /** Begins the description of an exit; {@code address} as the block's own. */
+    private Exit begin(Exit.Kind kind, long address) {
+        return Exit.of(kind, address - guestStart);
+    }
+
+    /** Leaves before the current instruction. */
+    void exit(Exit.Kind kind) {
+        exit(begin(kind, guest()));
+    }
+
+    private void exit(Exit exit) {
         stub(exit, asm.jump());
     }
 
     /** Makes a jump at this place lead to the interpreter, which runs the current instruction. */
     void interpret(int jumpAt) {
-        stub(new Exit(Exit.Kind.INTERPRET, guest(), instructions, 0), jumpAt);
+        stub(begin(Exit.Kind.INTERPRET, guest()), jumpAt);
     }
 
     /** Makes a jump lead out of the block, behind the current instruction. */
@@ -253,31 +267,27 @@ final class BlockCode {
      * address is computed once more on the way, so that the other way doesn't have to keep it.
      */
     void miss(int size, boolean write, int jumpAt) {
-        Exit exit = new Exit(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest(), instructions, size);
+        stubs.add(new Stub(jumpAt, missed(size, write), instructions, addressAt, addressEnd, addressIn));
+    }
+
+    private Exit missed(int size, boolean write) {
+        Exit exit = begin(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest());
+        exit.size = size;
         exit.host = origin + begin;
-        stubs.add(new Stub(jumpAt, exits.add(exit), addressAt, addressEnd, addressIn));
+        return exit;
     }
 
     /** The same for a miss of the current instruction's window, which is looked up at the address computed. */
     void windowMiss(int size, boolean write, int jumpAt) {
         int window = plan.window(instructions);
         int offset = plan.offset(instructions);
-        Exit exit = new Exit(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest(), instructions, size);
-        exit.host = origin + begin;
+        Exit exit = missed(size, write);
         exit.alone = true;
         exit.low = -offset;
         exit.high = plan.span(window) - offset;
         exit.writes = plan.writes(window);
         windows.add(new Window(
-                jumpAt,
-                exits.add(exit),
-                addressAt,
-                addressEnd,
-                addressIn,
-                plan.span(window),
-                offset,
-                guest(),
-                instructions));
+                jumpAt, exit, addressAt, addressEnd, addressIn, plan.span(window), offset, guest(), instructions));
     }
 
     /** Emits what is done at a window's miss: where it straddles pages, code without windows goes on. */
@@ -290,7 +300,7 @@ final class BlockCode {
         int within = asm.jumpIfRcxZero();
         count(window.run - instructions);
         int at = asm.jump();
-        Exit alone = new Exit(Exit.Kind.DIRECT, window.guest, 0, 0);
+        Exit alone = begin(Exit.Kind.DIRECT, window.guest);
         alone.forward = true;
         alone.alone = true;
         alone.host = origin + at;
@@ -298,9 +308,27 @@ final class BlockCode {
         asm.landShort(within);
         asm.copy(window.from, window.to);
         asm.lea(Registers.ADDRESS, window.address, Assembler.NONE, 0, window.offset);
-        asm.pushConstant(window.exit);
-        asm.jumpTo(origin, leaveMiss);
-        exits.get(window.exit).uncounted = instructions - window.run;
+        window.exit.uncounted = instructions - window.run;
+        leave(window.exit, leaveMiss);
+    }
+
+    /** Leaves by common code at a position of the code memory. */
+    private void leave(Exit exit, int common) {
+        int at = asm.position() + Exit.LEAVE_BYTES;
+        asm.pushConstant(origin + at);
+        asm.jumpTo(origin, common);
+        if (asm.position() != at) {
+            throw new AssertionError("leaving takes %d bytes".formatted(asm.position() - at + Exit.LEAVE_BYTES));
+        }
+        exit.write(asm, origin, directs);
+        if (exit.kind == Exit.Kind.DIRECT) {
+            directs = origin + at;
+        }
+    }
+
+    /** {@return the position of the last direct branch's exit, or 0} */
+    int directs() {
+        return directs;
     }
 
     /** Goes on at a constant address. */
@@ -330,7 +358,7 @@ final class BlockCode {
     }
 
     private void link(int jumpAt, long target) {
-        Exit exit = new Exit(Exit.Kind.DIRECT, target, 0, 0);
+        Exit exit = begin(Exit.Kind.DIRECT, target);
         exit.forward = target > guestStart;
         exit.host = origin + jumpAt;
         stub(exit, jumpAt);
@@ -340,7 +368,7 @@ final class BlockCode {
     private void far(long target) {
         if (user) {
             address(Registers.ADDRESS, target);
-            Exit exit = new Exit(Exit.Kind.INDIRECT, target, 0, 0);
+            Exit exit = begin(Exit.Kind.INDIRECT, target);
             exit.constant = true;
             user(exit);
             return;
@@ -351,7 +379,7 @@ final class BlockCode {
         asm.constant(Registers.ADDRESS, target);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
         int hit = asm.jumpIfRcxZero();
-        Exit exit = new Exit(Exit.Kind.INDIRECT, target, 0, 0);
+        Exit exit = begin(Exit.Kind.INDIRECT, target);
         exit.constant = true;
         exit(exit);
         asm.landShort(hit);
@@ -365,7 +393,7 @@ final class BlockCode {
      */
     void indirect(int release) {
         if (user) {
-            Exit exit = new Exit(Exit.Kind.INDIRECT, guest(), 0, 0);
+            Exit exit = begin(Exit.Kind.INDIRECT, guest());
             exit.release = release;
             user(exit);
             return;
@@ -374,7 +402,7 @@ final class BlockCode {
         asm.load(Registers.POINTER, Registers.VALUE, 0);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
         int hit = asm.jumpIfRcxZero();
-        Exit exit = new Exit(Exit.Kind.INDIRECT, guest(), 0, 0);
+        Exit exit = begin(Exit.Kind.INDIRECT, guest());
         exit.release = release;
         exit(exit);
         asm.landShort(hit);
@@ -425,7 +453,7 @@ final class BlockCode {
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, -page);
         int same = asm.jumpIfRcxZero();
         asm.land(unmapped);
-        Exit exit = new Exit(Exit.Kind.INDIRECT, guestStart, 0, 0);
+        Exit exit = begin(Exit.Kind.INDIRECT, guestStart);
         exit.constant = true;
         exit(exit);
         asm.landShort(same);
@@ -453,9 +481,9 @@ final class BlockCode {
         }
     }
 
-    /** {@return whether the code can name what is at a distance from the current instruction, which is user code's trouble} */
+    /** {@return whether the code can name what is at a distance from the current instruction} */
     boolean reachable(long distance) {
-        return !user || Math.abs(distance) < Integer.MAX_VALUE - 2 * PAGE_SIZE;
+        return Math.abs(distance) < Integer.MAX_VALUE - 2 * PAGE_SIZE;
     }
 
     /** Leaves the guest's time-stamp counter in {@link Registers#VALUE}. */
@@ -489,10 +517,10 @@ final class BlockCode {
         }
         for (Stub stub : stubs) {
             asm.land(stub.jumpAt);
-            Exit exit = exits.get(stub.exit);
+            Exit exit = stub.exit;
             boolean target = exit.kind == Exit.Kind.INDIRECT && !user;
             if (target && exit.constant) {
-                asm.constant(Registers.ADDRESS, exit.guest);
+                asm.constant(Registers.ADDRESS, guestStart + exit.guest);
             } else if (target) {
                 // What was added is taken away again: not and 1 more is minus, and changes no flag.
                 asm.not(Registers.POINTER);
@@ -502,12 +530,11 @@ final class BlockCode {
             if (stub.address != Assembler.NONE && stub.address != Registers.ADDRESS) {
                 asm.move(Registers.ADDRESS, stub.address);
             }
-            asm.pushConstant(stub.exit);
-            asm.jumpTo(origin, target ? group : stub.address != Assembler.NONE ? leaveMiss : leave);
             switch (exit.kind) {
-                case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - exit.ordinal;
+                case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - stub.before;
                 case EVENT, DIRECT, INDIRECT -> exit.uncounted = 0;
             }
+            leave(exit, target ? group : stub.address != Assembler.NONE ? leaveMiss : leave);
         }
     }
 }

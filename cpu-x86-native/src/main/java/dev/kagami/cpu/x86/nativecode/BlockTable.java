@@ -19,7 +19,7 @@ final class BlockTable {
         int mask = table.length - 1;
         for (int i = hash(linear, page) & mask; ; i = i + 1 & mask) {
             NativeBlock block = table[i];
-            if (block == null || block.linear == linear && block.page == page && block.mode == mode) {
+            if (block == null || block.linear == linear && block.page == page && block.mode() == mode) {
                 return block;
             }
         }
@@ -58,7 +58,7 @@ final class BlockTable {
         count--;
     }
 
-    /** Removes all blocks without code. */
+    /** Removes all blocks without host code. */
     void removeCold() {
         @Nullable NativeBlock[] old = table;
         table = new NativeBlock[INITIAL];
@@ -67,7 +67,7 @@ final class BlockTable {
             if (block == null) {
                 continue;
             }
-            if (block.entry == NativeBlock.COLD) {
+            if (!block.translated()) {
                 block.known = false;
             } else {
                 add(block);

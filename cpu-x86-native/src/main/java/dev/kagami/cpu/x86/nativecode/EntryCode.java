@@ -72,7 +72,7 @@ final class EntryCode {
             }
         }
         asm.jumpRegister(Registers.POINTER);
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
     }
 
     /** Emits the common way out and remembers that it will stand at a position in the code memory. */
@@ -80,7 +80,7 @@ final class EntryCode {
         asm.clear();
         asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
         int common = position + asm.position();
-        // Whoever comes here has pushed the exit's number.
+        // Whoever comes here has pushed the exit's position.
         asm.popState(StateBlock.EXIT);
         asm.pushFlags();
         asm.popState(StateBlock.FLAGS);
@@ -104,7 +104,7 @@ final class EntryCode {
         asm.pop(Assembler.RBP);
         asm.pop(Assembler.RBX);
         asm.ret();
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
     }
 
     /** {@return the position of the code that looks at the other places of a group of the jump cache, with the target in rcx} */
@@ -114,7 +114,7 @@ final class EntryCode {
 
     /**
      * Emits the look at the whole group of an address in the {@link JumpCache} and remembers that it will stand at a position in
-     * the code memory. Whoever comes here has pushed the number of the exit to leave by.
+     * the code memory. Whoever comes here has pushed the position of the exit to leave by.
      */
     Translator.Result emitGroup(int position, boolean vectors) {
         asm.clear();
@@ -143,24 +143,25 @@ final class EntryCode {
             groupPlain = position;
             asm.jumpTo(position, missPlain);
         }
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
     }
 
     /**
      * Emits what stands at position 0, where a jump goes whose target is {@link StateBlock#ADDRESS} when {@link UserJumps} knows
      * no block there.
-     *
-     * @param exit number of the exit to leave by
      */
-    Translator.Result emitMiss(int exit) {
+    Translator.Result emitMiss() {
         asm.clear();
-        asm.pushConstant(exit);
+        asm.pushConstant(0);
+        int exitAt = asm.position() - Integer.BYTES;
         asm.loadState32(Assembler.RCX, StateBlock.VECTORS_HERE);
         int plain = asm.jumpIfEcxZero();
         asm.jumpTo(0, leaveVectors);
         asm.landShort(plain);
         asm.jumpTo(0, leavePlain);
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
+        asm.set32(exitAt, asm.position());
+        Exit.of(Exit.Kind.INDIRECT, 0).write(asm, 0, 0);
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
     }
 
     /** {@return the position of the code that leaves the guest's time-stamp counter in {@link Registers#VALUE} when it is called} */
@@ -209,7 +210,7 @@ final class EntryCode {
         }
         asm.popFlags();
         asm.ret();
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false);
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
     }
 
     private static int vector(int i) {

@@ -1,8 +1,13 @@
 package dev.kagami.cpu.x86.nativecode;
 
-import org.jspecify.annotations.Nullable;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
-/** A place where translated code is left, and what is to be done then. */
+/**
+ * A place where translated code is left, and what is to be done then. A block has half a dozen of them, most of which are
+ * never taken, so that each is described in the code memory only, behind the code that leaves there: {@link #write} puts it
+ * there, {@link #read} takes it from there. What leaves tells the position of the description.
+ */
 final class Exit {
     /** What an exit is for. */
     enum Kind {
@@ -22,13 +27,48 @@ final class Exit {
         WRITE
     }
 
-    final Kind kind;
+    /** Bytes of code that leave: what a direct branch does that is not linked. */
+    static final int LEAVE_BYTES = 10;
 
-    /** Guest address to go on at: of the instruction, or of the branch's target. In user code, distance from its page. */
-    final long guest;
+    /** {@link #release}: the branch's target needs no check. */
+    static final int UNCHECKED = -1;
 
-    /** Instructions of the block before this place. */
-    final int ordinal;
+    // The description's first quadword: flags, sizes, and two distances from the block's entry.
+    private static final int KIND_BITS = 3;
+    private static final int FORWARD = 1 << 3;
+    private static final int CONSTANT = 1 << 4;
+    private static final int ALONE = 1 << 5;
+    private static final int WRITES = 1 << 6;
+    private static final int SIZE_SHIFT = 8;
+    private static final int UNCOUNTED_SHIFT = 16;
+    private static final int HOST_SHIFT = 32;
+    private static final int BACK_SHIFT = 48;
+
+    // The second: guest address, and what only exits of one kind have.
+    private static final int DETAIL = 12;
+
+    /** Of a direct branch: offset of the position of the next exit in the list of those that lead to the same block. */
+    static final int NEXT = 16;
+
+    /** Of a direct branch: offset of the position of what holds this one's position in that list; 0 when it is in none. */
+    static final int PREVIOUS = 20;
+
+    private static final Kind[] KINDS = Kind.values();
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+
+    Kind kind = Kind.EVENT;
+
+    /** Where it is described, as a position in the code memory. */
+    int position;
+
+    /** Position of the first code of its block. */
+    int entry;
+
+    /**
+     * Guest address to go on at: of the instruction, or of the branch's target; as a distance from the block's own address.
+     */
+    int guest;
 
     /** Instructions of the block that have been counted but not run. */
     int uncounted;
@@ -36,34 +76,20 @@ final class Exit {
     /** Position in the code memory: of the jump to link, or to resume at. */
     int host;
 
-    /** {@link #number}: its code has been evicted. */
-    static final int GONE = -1;
-
-    /** Number in the {@link ExitTable}. */
-    int number = GONE;
-
-    /** The block that the jump leads to, when it is linked. */
-    @Nullable
-    NativeBlock target;
-
-    /** The neighbours in the list of exits that are linked to the same block. */
-    @Nullable
-    Exit before;
-
-    @Nullable
-    Exit after;
-
-    /** Where the jump leads when it is not linked, as a position in the code memory. */
-    int stub;
-
     /** Of a direct branch: its target is behind its block's start in the same page, so it can't close a loop by itself. */
     boolean forward;
 
-    /** Page of RAM that the block is in. */
-    int page;
+    /** The target of the branch is {@link #guest}. */
+    boolean constant;
 
-    /** {@link #release}: the branch's target needs no check. */
-    static final int UNCHECKED = -1;
+    /** Of a direct branch, and of a miss of a window: go on in code without windows. */
+    boolean alone;
+
+    /** Of a miss of a window: whether it must be writable. */
+    boolean writes;
+
+    /** Bytes accessed. */
+    int size;
 
     /**
      * Of an indirect branch, what it has added to the stack pointer. When its target turns out not to be canonical, that is
@@ -71,22 +97,25 @@ final class Exit {
      */
     int release = UNCHECKED;
 
-    /** The target of the branch is {@link #guest}. */
-    boolean constant;
-
-    /** Bytes accessed. */
-    final int size;
-
-    /** Of a direct branch, and of a miss of a window: go on in code without windows. */
-    boolean alone;
-
     /** Of a miss of a window: where that begins and ends, relative to the address accessed. */
     int low;
 
     int high;
 
-    /** Of a miss of a window: whether it must be writable. */
-    boolean writes;
+    /** How often code had been evicted when this was read; what it says holds until the next time. */
+    long evictions;
+
+    /**
+     * Begins the description of an exit.
+     *
+     * @param guest distance of the guest address from that of the block
+     */
+    static Exit of(Kind kind, long guest) {
+        Exit exit = new Exit();
+        exit.kind = kind;
+        exit.guest = Math.toIntExact(guest);
+        return exit;
+    }
 
     /** {@return whether the window of a miss would be hit now that the page accessed has been looked up} */
     boolean windowFits(long address, boolean writable) {
@@ -94,10 +123,68 @@ final class Exit {
         return offset + low >= 0 && offset + high <= 0x1000 && (writable || !writes);
     }
 
-    Exit(Kind kind, long guest, int ordinal, int size) {
-        this.kind = kind;
-        this.guest = guest;
-        this.ordinal = ordinal;
-        this.size = size;
+    /**
+     * Appends the description.
+     *
+     * @param asm the code
+     * @param origin where that will stand in the code memory: its block's entry
+     * @param directs position of another direct branch of the block, or 0
+     */
+    void write(Assembler asm, int origin, int directs) {
+        int back = asm.position();
+        int toHost = host == 0 ? 0 : host - origin;
+        if (back != (char) back || toHost != (char) toHost) {
+            throw new AssertionError("a block of %d bytes".formatted(back));
+        }
+        int flags = kind.ordinal()
+                | (forward ? FORWARD : 0)
+                | (constant ? CONSTANT : 0)
+                | (alone ? ALONE : 0)
+                | (writes ? WRITES : 0)
+                | size << SIZE_SHIFT
+                | uncounted << UNCOUNTED_SHIFT;
+        asm.emit64(flags | (long) toHost << HOST_SHIFT | (long) back << BACK_SHIFT);
+        asm.emit32(guest);
+        switch (kind) {
+            case EVENT, VECTOR, INTERPRET -> asm.emit32(0);
+            case INDIRECT -> asm.emit32(release);
+            case READ, WRITE -> asm.emit32(low & 0xFFFF | high << 16);
+            case DIRECT -> {
+                asm.emit32(directs);
+                asm.emit64(0);
+            }
+        }
+    }
+
+    /** Takes on what is described at a position of the code memory. */
+    void read(MemorySegment code, int at) {
+        long first = code.get(LONG, at);
+        int flags = (int) first;
+        kind = KINDS[flags & (1 << KIND_BITS) - 1];
+        forward = (flags & FORWARD) != 0;
+        constant = (flags & CONSTANT) != 0;
+        alone = (flags & ALONE) != 0;
+        writes = (flags & WRITES) != 0;
+        size = flags >> SIZE_SHIFT & 0xFF;
+        uncounted = flags >> UNCOUNTED_SHIFT & 0xFF;
+        position = at;
+        entry = at - (int) (first >>> BACK_SHIFT);
+        host = entry + (char) (first >>> HOST_SHIFT);
+        long second = code.get(LONG, at + Long.BYTES);
+        guest = (int) second;
+        release = (int) (second >> 32);
+        low = (short) release;
+        high = release >> 16;
+    }
+
+    /** {@return the position of the jump of the direct branch that is described at a position} */
+    static int jump(MemorySegment code, int at) {
+        long first = code.get(LONG, at);
+        return at - (int) (first >>> BACK_SHIFT) + (char) (first >>> HOST_SHIFT);
+    }
+
+    /** {@return the position of the next direct branch of the block of the one that is described at a position, or 0} */
+    static int nextDirect(MemorySegment code, int at) {
+        return code.get(INT, at + DETAIL);
     }
 }

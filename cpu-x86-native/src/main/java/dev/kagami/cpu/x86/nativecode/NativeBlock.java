@@ -1,9 +1,9 @@
 package dev.kagami.cpu.x86.nativecode;
 
-import org.jspecify.annotations.Nullable;
+import dev.kagami.cpu.x86.interpreter.CodeDependent;
 
-/** What is known of the code at one guest address. */
-final class NativeBlock {
+/** What is known of the code at one guest address. There are hundreds of thousands: they must be small. */
+final class NativeBlock implements CodeDependent {
     /** Part of the mode of user code. */
     static final int USER_MODE = 0x400;
 
@@ -16,26 +16,22 @@ final class NativeBlock {
     /** {@link #entry}: not translated. */
     static final int COLD = -1;
 
+    /** {@link #entry}: the first instruction is one for the interpreter, so there is no host code. */
+    static final int REFUSED = -2;
+
+    /** {@link #entry}: the first instruction needs the guest's vector registers in the host's; no host code in this mode. */
+    static final int NEEDS_VECTORS = -3;
+
+    private final NativeVcpu owner;
+
     /** Linear address of the guest code; only its offset in the page for user code, which runs wherever it is mapped. */
     final long linear;
 
     /** Page of RAM that holds it. */
     final int page;
 
-    /** Mode that it is decoded for. */
-    final int mode;
-
-    /** Times that the interpreter ran it. */
-    int heat;
-
-    /** Position of the host code in the code memory, or {@link #COLD}. */
+    /** Position of the host code in the code memory, or why there is none: a negative number. */
     int entry = COLD;
-
-    /** The first instruction needs the guest's vector registers in the host's, so there is no host code in this mode. */
-    boolean needsVectors;
-
-    /** The first instruction is one for the interpreter, so there is no host code. */
-    boolean refused;
 
     /**
      * Page of RAM that holds the rest of the only instruction, when that crosses a page. Such a block of the kernel is found
@@ -44,17 +40,29 @@ final class NativeBlock {
      */
     int secondPage = NO_PAGE;
 
+    private final short mode;
+
+    /** Times that the interpreter ran it. */
+    byte heat;
+
     /** It is in the {@link BlockTable}. */
     boolean known;
 
-    /** First of the exits whose jumps lead here; see {@link Exit#after}. */
-    @Nullable
-    Exit links;
-
-    NativeBlock(long linear, int page, int mode) {
+    NativeBlock(NativeVcpu owner, long linear, int page, int mode) {
+        this.owner = owner;
         this.linear = linear;
         this.page = page;
-        this.mode = mode;
+        this.mode = (short) mode;
+    }
+
+    /** {@return the mode that it is decoded for} */
+    int mode() {
+        return mode;
+    }
+
+    /** {@return whether there is host code} */
+    boolean translated() {
+        return entry >= 0;
     }
 
     /** {@return whether it has no windows, so that it is only gone to where one has failed} */
@@ -71,8 +79,16 @@ final class NativeBlock {
     void reset() {
         entry = COLD;
         secondPage = NO_PAGE;
-        refused = false;
-        needsVectors = false;
         heat = 0;
+    }
+
+    @Override
+    public void codeChanged() {
+        owner.drop(this);
+    }
+
+    @Override
+    public boolean lives() {
+        return known;
     }
 }

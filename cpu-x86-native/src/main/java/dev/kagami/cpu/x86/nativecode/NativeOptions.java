@@ -30,7 +30,7 @@ record NativeOptions(
     private static final int ALL = 2 * MOST;
     private static final int LEAST = 16 * MEBIBYTE;
 
-    private static final int HOT = Integer.getInteger("dev.kagami.native.hot", 2);
+    private static final int HOT = Math.clamp(Integer.getInteger("dev.kagami.native.hot", 2), 1, Byte.MAX_VALUE);
 
     /** Code memory of one CPU in MiB, when it is to be another; at least 4. */
     private static final @Nullable Integer CODE = Integer.getInteger("dev.kagami.native.code");

@@ -3,7 +3,6 @@ package dev.kagami.cpu.x86.nativecode;
 import dev.kagami.cpu.ExitReason;
 import dev.kagami.cpu.Timers;
 import dev.kagami.cpu.x86.decode.Instruction;
-import dev.kagami.cpu.x86.interpreter.CodeDependent;
 import dev.kagami.cpu.x86.interpreter.Cpu;
 import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import java.lang.foreign.Arena;
@@ -57,8 +56,7 @@ final class NativeVcpu extends TranslatingVcpu {
     private final UserJumps userJumps;
     private final SoftTlb tlb;
     private final HostMemory.CodeMemory memory;
-    private final ExitTable exits = new ExitTable();
-    private final Translator translator = new Translator(exits);
+    private final Translator translator = new Translator();
     private final TranslatedCode code;
     private final DataPage page = new DataPage();
     private final byte[] guestCode = new byte[PAGE_SIZE];
@@ -83,7 +81,7 @@ final class NativeVcpu extends TranslatingVcpu {
         userJumps = new UserJumps(arena, JUMP_VIEWS);
         tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
         memory = HostMemory.mapCode(options.codeBytes());
-        code = new TranslatedCode(options, memory, exits, userJumps);
+        code = new TranslatedCode(this, options, memory, userJumps);
         enterPlain = entry(translator.entry().emitEnter(false));
         enterVectors = entry(translator.entry().emitEnter(true));
         for (boolean withVectors : new boolean[] {false, true}) {
@@ -91,8 +89,7 @@ final class NativeVcpu extends TranslatingVcpu {
             code.installFixed(translator.entry().emitGroup(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitClock(code.fixedPosition(), withVectors));
         }
-        exits.begin();
-        code.installMiss(translator.entry().emitMiss(exits.add(new Exit(Exit.Kind.INDIRECT, 0, 0, 0))));
+        code.installMiss(translator.entry().emitMiss());
         state.set(LONG, StateBlock.CODE_BASE, memory.executable());
         state.set(LONG, StateBlock.PAGE_INDEX_MASK, UserJumps.INDEX_MASK);
         state.set(LONG, StateBlock.CLOCK_FUNCTION, HostMemory.clockFunction());
@@ -116,6 +113,7 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Makes the CPU stop for good if it runs, and frees the code memory. */
     void close() {
         closed = true;
+        System.out.println("EXITS " + java.util.Arrays.toString(debugKinds));
         kick();
         synchronized (running) {
             code.close();
@@ -172,18 +170,18 @@ final class NativeVcpu extends TranslatingVcpu {
         if (block == null) {
             return false;
         }
-        boolean needsVectors = block.needsVectors && vectorsUsable();
+        boolean needsVectors = block.entry == NativeBlock.NEEDS_VECTORS && vectorsUsable();
         if (needsVectors) {
             block = find(instructionPointer(), true, false);
             if (block == null) {
                 return false;
             }
         }
-        if (block.refused) {
+        if (block.entry == NativeBlock.REFUSED) {
             interpretInstruction();
             return true;
         }
-        if (block.entry == NativeBlock.COLD) {
+        if (!block.translated()) {
             return false;
         }
         // Whoever signals after this stops us again; whoever did before has left its mark in the CPU's events.
@@ -216,7 +214,7 @@ final class NativeVcpu extends TranslatingVcpu {
             } catch (Throwable e) {
                 throw new IllegalStateException(e);
             }
-            position = left(exits.get(state.get(INT, StateBlock.EXIT)));
+            position = left(code.exit(state.get(INT, StateBlock.EXIT)));
         }
         return true;
     }
@@ -227,6 +225,7 @@ final class NativeVcpu extends TranslatingVcpu {
      * @return position in the code memory to go on at, or a negative number when the registers are back in the CPU
      */
     private int left(Exit exit) {
+        debugKinds[exit.kind.ordinal()]++;
         boolean alone = false;
         if (exit.kind == Exit.Kind.READ || exit.kind == Exit.Kind.WRITE) {
             long address = state.get(LONG, StateBlock.ADDRESS);
@@ -271,7 +270,7 @@ final class NativeVcpu extends TranslatingVcpu {
                 return LEFT;
             }
             NativeBlock target = find(guest, true, false);
-            if (target == null || target.entry == NativeBlock.COLD || eventsPending()) {
+            if (target == null || !target.translated() || eventsPending()) {
                 return LEFT;
             }
             takeVectors();
@@ -325,12 +324,15 @@ final class NativeVcpu extends TranslatingVcpu {
         return block.entry;
     }
 
+    private final long[] debugKinds = new long[Exit.Kind.values().length];
+
     private long target(Exit exit) {
         return exit.kind == Exit.Kind.INDIRECT && !exit.constant ? state.get(LONG, StateBlock.ADDRESS) : guest(exit);
     }
 
     private long guest(Exit exit) {
-        return userMode() ? state.get(LONG, StateBlock.PAGE) + exit.guest : exit.guest;
+        long guest = code.linear(exit) + exit.guest;
+        return userMode() ? state.get(LONG, StateBlock.PAGE) + guest : guest;
     }
 
     /** {@return the block to go on at, if that is known without touching the CPU's state; else null} */
@@ -341,10 +343,7 @@ final class NativeVcpu extends TranslatingVcpu {
             return null;
         }
         NativeBlock block = code.known(blockAddress(guest), number, blockMode(vectors, exit.alone));
-        if (block == null
-                || block.entry == NativeBlock.COLD
-                || block.secondPage != NativeBlock.NO_PAGE
-                || eventsPending()) {
+        if (block == null || !block.translated() || block.secondPage != NativeBlock.NO_PAGE || eventsPending()) {
             return null;
         }
         remember(exit, guest, block);
@@ -353,20 +352,18 @@ final class NativeVcpu extends TranslatingVcpu {
 
     /** Makes the branch find its target by itself next time. */
     private void remember(Exit exit, long guest, NativeBlock target) {
-        boolean direct = exit.kind == Exit.Kind.DIRECT;
-        // A link holds for as long as both ends are in one page of RAM: should that page be mapped elsewhere by now,
-        // this is
-        // not the way to go next time.
-        if (direct && target.page != exit.page || disturbance != null && disturbance.keepsUnlinked()) {
+        if (disturbance != null && disturbance.keepsUnlinked()) {
             return;
         }
-        if (direct) {
+        if (exit.kind == Exit.Kind.DIRECT) {
+            // A link holds for as long as both ends are in one page of RAM: should that page be mapped elsewhere by
+            // now, this is not the way to go next time.
             code.link(exit, target);
         } else if (target.user()) {
-            userJumps.enter(jumpView(), guest, target.page, target.mode);
+            userJumps.enter(jumpView(), guest, target.page, target.mode());
             userJumps.set(target);
             if (target.secondPage != NativeBlock.NO_PAGE) {
-                userJumps.enter(jumpView(), nextPage(guest), target.secondPage, target.mode);
+                userJumps.enter(jumpView(), nextPage(guest), target.secondPage, target.mode());
             }
         } else {
             boolean global =
@@ -414,10 +411,7 @@ final class NativeVcpu extends TranslatingVcpu {
         if (block.secondPage != NativeBlock.NO_PAGE && codePage(nextPage(linear)) != block.secondPage) {
             drop(block);
         }
-        if (block.entry == NativeBlock.COLD
-                && !block.refused
-                && !block.needsVectors
-                && (++block.heat >= options.hot() || alone)) {
+        if (block.entry == NativeBlock.COLD && (++block.heat >= options.hot() || alone)) {
             translate(block, linear);
         }
         return block;
@@ -432,7 +426,7 @@ final class NativeVcpu extends TranslatingVcpu {
         try {
             target = find(linear, vectors, alone);
         } finally {
-            if (target == null || target.entry == NativeBlock.COLD || eventsPending()) {
+            if (target == null || !target.translated() || eventsPending()) {
                 target = null;
                 if (vectors) {
                     giveVectors();
@@ -533,7 +527,7 @@ final class NativeVcpu extends TranslatingVcpu {
         if (available < Instruction.MAX_LENGTH && translator.firstIsCut(guestCode, available)) {
             second = codePage(nextPage(linear));
             if (second < 0) {
-                block.refused = true;
+                block.entry = NativeBlock.REFUSED;
                 return;
             }
             copyCode(second, 0, available, Instruction.MAX_LENGTH - available);
@@ -545,16 +539,14 @@ final class NativeVcpu extends TranslatingVcpu {
             forgetJumps();
         }
         code.keep(block);
-        boolean withVectors = (block.mode & VECTOR_MODE) != 0;
+        boolean withVectors = (block.mode() & VECTOR_MODE) != 0;
         TranslationEvent event = new TranslationEvent();
         event.begin();
         boolean alone = block.alone();
         Translator.Result result = translator.translate(
                 guestCode, available, block.linear, second, position, withVectors, avx, userMode(), alone);
         if (result.instructions() == 0) {
-            block.refused = !result.stoppedForVectors();
-            block.needsVectors = result.stoppedForVectors();
-            code.discardExits();
+            block.entry = result.stoppedForVectors() ? NativeBlock.NEEDS_VECTORS : NativeBlock.REFUSED;
         } else {
             code.install(block, result);
         }
@@ -565,40 +557,20 @@ final class NativeVcpu extends TranslatingVcpu {
             event.guestBytes = result.guestBytes();
             event.commit();
         }
-        Dependent dependent = new Dependent(block);
         if (second == NativeBlock.NO_PAGE) {
-            dependOnCode(block.page, from, result.guestBytes(), dependent);
+            dependOnCode(block.page, from, result.guestBytes(), block);
         } else {
             block.secondPage = second;
-            dependOnCode(block.page, from, PAGE_SIZE - from, dependent);
-            dependOnCode(second, 0, from + Instruction.MAX_LENGTH - PAGE_SIZE, dependent);
+            dependOnCode(block.page, from, PAGE_SIZE - from, block);
+            dependOnCode(second, 0, from + Instruction.MAX_LENGTH - PAGE_SIZE, block);
         }
     }
 
     /** Forgets the code of a block, and where it was found. */
-    private void drop(NativeBlock block) {
+    void drop(NativeBlock block) {
         code.drop(block);
         if (!block.user()) {
             jumps.forget(block.linear);
-        }
-    }
-
-    /** Tells when the guest's code of a block changes. */
-    private final class Dependent implements CodeDependent {
-        private final NativeBlock block;
-
-        Dependent(NativeBlock block) {
-            this.block = block;
-        }
-
-        @Override
-        public void codeChanged() {
-            drop(block);
-        }
-
-        @Override
-        public boolean lives() {
-            return block.known;
         }
     }
 

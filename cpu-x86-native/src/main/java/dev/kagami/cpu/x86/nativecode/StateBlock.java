@@ -22,7 +22,7 @@ final class StateBlock {
 
     static final int COUNTERS = 4;
 
-    /** Number of the {@link Exit} by which translated code was left; a quadword. */
+    /** Position of the {@link Exit} by which translated code was left; a quadword. */
     static final int EXIT = 0xA0;
 
     /** Guest address of a memory access that missed the TLB, or of a branch that missed the jump cache. */

@@ -3,7 +3,6 @@ package dev.kagami.cpu.x86.nativecode;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -20,8 +19,28 @@ final class TranslatedCode {
 
     private static final System.Logger LOGGER = System.getLogger(TranslatedCode.class.getName());
 
+    // In front of a block's code: its linear address or offset in the page, its page of RAM, the position of the first
+    // exit
+    // whose jump leads to it, and that of the last of its own direct branches' exits; positions are 0 when there is
+    // none.
+    private static final int HEADER_BYTES = 20;
+    private static final int LINEAR = -20;
+    private static final int PAGE = -12;
+    private static final int LINKS = -8;
+    private static final int DIRECTS = -4;
+
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+
+    private final NativeVcpu owner;
     private final HostMemory.CodeMemory memory;
-    private final ExitTable exits;
+
+    /** The writable view of the memory. */
+    private final MemorySegment bytes;
+
+    /** The exit by which the code was left. */
+    private final Exit left = new Exit();
+
     private final Region[] regions;
     private final int maxBlocks;
     private final BlockTable blocks = new BlockTable();
@@ -44,8 +63,6 @@ final class TranslatedCode {
         final int limit;
         int end;
         final List<NativeBlock> blocks = new ArrayList<>();
-        int[] exits = new int[256];
-        int exitCount;
 
         Region(int start, int limit) {
             this.start = start;
@@ -56,27 +73,21 @@ final class TranslatedCode {
         boolean holds(int position) {
             return position >= start && position < limit;
         }
-
-        void addExit(int number) {
-            if (exitCount == exits.length) {
-                exits = Arrays.copyOf(exits, 2 * exitCount);
-            }
-            exits[exitCount++] = number;
-        }
     }
 
     /**
      * Creates an empty store.
      *
+     * @param owner told when guest code changes
      * @param options size of the memory and number of regions
      * @param memory the code memory
-     * @param exits the exits of all code
      * @param userJumps told of the blocks of user code that there are
      */
-    TranslatedCode(NativeOptions options, HostMemory.CodeMemory memory, ExitTable exits, UserJumps userJumps) {
+    TranslatedCode(NativeVcpu owner, NativeOptions options, HostMemory.CodeMemory memory, UserJumps userJumps) {
+        this.owner = owner;
         this.userJumps = userJumps;
         this.memory = memory;
-        this.exits = exits;
+        bytes = memory.writable();
         maxBlocks = options.maxBlocks();
         int size = options.codeBytes() / options.regions();
         if (size < 2 * BLOCK_BYTES) {
@@ -106,7 +117,7 @@ final class TranslatedCode {
     /** Installs code that stays for good at {@link #fixedPosition}; {@return its address} */
     long installFixed(Translator.Result code) {
         long address = address(fixedEnd);
-        fixedEnd = copy(code, fixedEnd);
+        fixedEnd = align(copy(code, fixedEnd));
         if (fixedEnd > fixedLimit) {
             throw new IllegalStateException("no room for fixed code");
         }
@@ -129,39 +140,40 @@ final class TranslatedCode {
         if (regions[current].end + BLOCK_BYTES > regions[current].limit) {
             evictOldest();
         }
-        exits.begin();
-        return regions[current].end;
+        return position(regions[current]);
     }
 
-    /** Installs a block, with the exits made since, at the position that {@link #makeRoom} has given. */
+    /** {@return where the next block's code will stand} */
+    private static int position(Region region) {
+        return align(region.end + HEADER_BYTES);
+    }
+
+    private static int align(int position) {
+        return position + 15 & -16;
+    }
+
+    /** Installs a block at the position that {@link #makeRoom} has given. */
     void install(NativeBlock block, Translator.Result code) {
         Region region = regions[current];
-        if (region.end + code.length() > region.limit) {
+        int entry = position(region);
+        if (entry + code.length() > region.limit) {
             throw new IllegalStateException("a block of %d bytes".formatted(code.length()));
         }
-        for (int i = 0; i < exits.recentCount(); i++) {
-            int number = exits.recent(i);
-            exits.get(number).page = block.page;
-            region.addExit(number);
-        }
-        block.entry = region.end;
+        bytes.set(LONG, entry + LINEAR, block.linear);
+        bytes.set(INT, entry + PAGE, block.page);
+        bytes.set(INT, entry + LINKS, 0);
+        bytes.set(INT, entry + DIRECTS, code.directs());
+        block.entry = entry;
         region.blocks.add(block);
-        region.end = copy(code, region.end);
+        region.end = copy(code, entry);
         if (block.user() && !block.alone()) {
             userJumps.set(block);
         }
     }
 
-    /** Takes back the exits made since {@link #makeRoom}, when there is nothing to install. */
-    void discardExits() {
-        for (int i = 0; i < exits.recentCount(); i++) {
-            exits.remove(exits.recent(i));
-        }
-    }
-
     private int copy(Translator.Result code, int position) {
-        MemorySegment.copy(code.host(), 0, memory.writable(), ValueLayout.JAVA_BYTE, position, code.length());
-        return position + code.length() + 15 & -16;
+        MemorySegment.copy(code.host(), 0, bytes, ValueLayout.JAVA_BYTE, position, code.length());
+        return position + code.length();
     }
 
     /** Frees the code memory, and what finds user code in it. What is dropped afterwards doesn't matter any more. */
@@ -179,7 +191,7 @@ final class TranslatedCode {
     NativeBlock block(long linear, int page, int mode) {
         NativeBlock block = blocks.find(linear, page, mode);
         if (block == null) {
-            block = new NativeBlock(linear, page, mode);
+            block = new NativeBlock(owner, linear, page, mode);
             blocks.add(block);
         }
         return block;
@@ -201,7 +213,10 @@ final class TranslatedCode {
     /** Forgets the code of a block, because the guest's has changed. */
     void drop(NativeBlock block) {
         if (block.known && !closed) {
-            unlinkAll(block);
+            if (block.translated()) {
+                unlink(block);
+                bytes.set(INT, block.entry + PAGE, NativeBlock.NO_PAGE);
+            }
             forgetJumps(block);
             block.reset();
         }
@@ -213,60 +228,68 @@ final class TranslatedCode {
         }
     }
 
-    // ---------------------------------------------------------------- links
+    // ---------------------------------------------------------------- exits and links
 
-    /** Makes the jump of an exit lead to a block from now on, unless the exit is gone. */
+    /** {@return the exit at a position, by which the code was left; valid until the next call} */
+    Exit exit(int position) {
+        left.read(bytes, position);
+        left.evictions = evictions;
+        return left;
+    }
+
+    /** {@return the linear address of the block of an exit, or its offset in the page if it is user code} */
+    long linear(Exit exit) {
+        return bytes.get(LONG, exit.entry + LINEAR);
+    }
+
+    /** Makes the jump of an exit lead to a block from now on, if both are in one page and the exit is still there. */
     void link(Exit exit, NativeBlock target) {
-        if (exit.number == Exit.GONE || exit.target != null) {
+        if (exit.evictions != evictions || bytes.get(INT, exit.entry + PAGE) != target.page) {
             return;
         }
-        exit.target = target;
-        exit.before = null;
-        exit.after = target.links;
-        if (target.links != null) {
-            target.links.before = exit;
-        }
-        target.links = exit;
-        exit.stub = patch(exit.host, target.entry + (exit.forward ? Translator.CHECK_LENGTH : 0));
-    }
-
-    /** Changes the displacement of a jump; {@return where it led to} */
-    private int patch(int at, int target) {
-        ValueLayout.OfInt layout = ValueLayout.JAVA_INT_UNALIGNED;
-        int before = memory.writable().get(layout, at) + at + 4;
-        memory.writable().set(layout, at, target - (at + 4));
-        return before;
-    }
-
-    private void unlinkAll(NativeBlock block) {
-        Exit next;
-        for (Exit exit = block.links; exit != null; exit = next) {
-            next = exit.after;
-            patch(exit.host, exit.stub);
-            exit.target = null;
-            exit.before = null;
-            exit.after = null;
-        }
-        block.links = null;
-    }
-
-    /** Takes an exit out of the list of those that lead to its target. */
-    private static void forgetLink(Exit exit) {
-        NativeBlock target = exit.target;
-        if (target == null) {
+        int at = exit.position;
+        if (bytes.get(INT, at + Exit.PREVIOUS) != 0) {
             return;
         }
-        Exit before = exit.before;
-        Exit after = exit.after;
-        if (before == null) {
-            target.links = after;
-        } else {
-            before.after = after;
+        int head = target.entry + LINKS;
+        int next = bytes.get(INT, head);
+        bytes.set(INT, at + Exit.NEXT, next);
+        bytes.set(INT, at + Exit.PREVIOUS, head);
+        if (next != 0) {
+            bytes.set(INT, next + Exit.PREVIOUS, at + Exit.NEXT);
         }
-        if (after != null) {
-            after.before = before;
+        bytes.set(INT, head, at);
+        patch(exit.host, target.entry + (exit.forward ? Translator.CHECK_LENGTH : 0));
+    }
+
+    /** Changes the displacement of a jump. */
+    private void patch(int at, int target) {
+        bytes.set(INT, at, target - (at + 4));
+    }
+
+    /** Makes the jump of the exit at a position lead to where the code is left, unless it does so already. */
+    private void unlink(int at) {
+        int previous = bytes.get(INT, at + Exit.PREVIOUS);
+        if (previous == 0) {
+            return;
         }
-        exit.target = null;
+        int next = bytes.get(INT, at + Exit.NEXT);
+        bytes.set(INT, previous, next);
+        if (next != 0) {
+            bytes.set(INT, next + Exit.PREVIOUS, previous);
+        }
+        bytes.set(INT, at + Exit.PREVIOUS, 0);
+        patch(Exit.jump(bytes, at), at - Exit.LEAVE_BYTES);
+    }
+
+    /** Makes no jump lead to a block, or from it to others. */
+    private void unlink(NativeBlock block) {
+        for (int at = bytes.get(INT, block.entry + LINKS); at != 0; at = bytes.get(INT, block.entry + LINKS)) {
+            unlink(at);
+        }
+        for (int at = bytes.get(INT, block.entry + DIRECTS); at != 0; at = Exit.nextDirect(bytes, at)) {
+            unlink(at);
+        }
     }
 
     // ---------------------------------------------------------------- eviction
@@ -283,15 +306,10 @@ final class TranslatedCode {
             return;
         }
         long begin = System.nanoTime();
-        for (int i = 0; i < region.exitCount; i++) {
-            forgetLink(exits.get(region.exits[i]));
-            exits.remove(region.exits[i]);
-        }
-        region.exitCount = 0;
         for (NativeBlock block : region.blocks) {
             // A block whose code had changed may have been translated again, into another region.
             if (block.known && region.holds(block.entry)) {
-                unlinkAll(block);
+                unlink(block);
                 forgetJumps(block);
                 blocks.remove(block);
             }

@@ -32,8 +32,8 @@ final class Translator {
     /** Most instructions of a block. */
     private int limit = MAX_INSTRUCTIONS;
 
-    Translator(ExitTable exits) {
-        block = new BlockCode(asm, exits);
+    Translator() {
+        block = new BlockCode(asm);
         in = block.in;
         MemoryCode memory = new MemoryCode(block);
         plain = new PlainCode(block, memory);
@@ -55,8 +55,8 @@ final class Translator {
         limit = Math.min(instructions, MAX_INSTRUCTIONS);
     }
 
-    /** The emitted bytes and what they cover. */
-    record Result(byte[] host, int length, int guestBytes, int instructions, boolean stoppedForVectors) {}
+    /** The emitted bytes, what they cover, and where in the code memory the last direct branch's exit will be, or 0. */
+    record Result(byte[] host, int length, int guestBytes, int instructions, boolean stoppedForVectors, int directs) {}
 
     /** {@return what emits the code between Java and blocks; its results are valid until the next call of anything here} */
     EntryCode entry() {
@@ -104,7 +104,7 @@ final class Translator {
         int checkAt = asm.position();
         asm.loadState32(Registers.ADDRESS, StateBlock.EVENTS);
         int quiet = asm.jumpIfEcxZero();
-        block.exit(new Exit(Exit.Kind.EVENT, guest, 0, 0));
+        block.exit(Exit.Kind.EVENT);
         asm.landShort(quiet);
         if (asm.position() - checkAt != CHECK_LENGTH) {
             throw new AssertionError("the look at events has %d bytes".formatted(asm.position() - checkAt));
@@ -143,13 +143,13 @@ final class Translator {
             if (!block.shadow && (block.instructions == most || block.start == length || crosses)) {
                 block.direct(block.guest());
             } else {
-                Exit.Kind kind = stoppedForVectors ? Exit.Kind.VECTOR : Exit.Kind.INTERPRET;
-                block.exit(new Exit(kind, block.guest(), block.instructions, 0));
+                block.exit(stoppedForVectors ? Exit.Kind.VECTOR : Exit.Kind.INTERPRET);
             }
         }
         asm.set8(countAt, block.instructions);
         block.emitStubs();
-        return new Result(asm.bytes(), asm.position(), Math.max(end, 1), block.instructions, stoppedForVectors);
+        return new Result(
+                asm.bytes(), asm.position(), Math.max(end, 1), block.instructions, stoppedForVectors, block.directs());
     }
 
     private Outcome instruction() {

@@ -140,12 +140,12 @@ final class UserJumps {
 
     /** Makes branches find a block. */
     void set(NativeBlock block) {
-        tables.set(INT, position(table(block.page, block.mode), block), block.entry);
+        tables.set(INT, position(table(block.page, block.mode()), block), block.entry);
     }
 
     /** Makes branches leave instead of going to a block. */
     void remove(NativeBlock block) {
-        int slot = find(block.page, block.mode);
+        int slot = find(block.page, block.mode());
         if (keys[slot] != NO_KEY) {
             tables.set(INT, position(numbers[slot], block), 0);
         }
