@@ -4,7 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Finds translated blocks by linear address, page of RAM and mode: an open hash table without boxing. */
 final class BlockTable {
-    private static final int INITIAL = 1 << 14;
+    private static final int INITIAL = 1 << 10;
 
     private @Nullable NativeBlock[] table = new NativeBlock[INITIAL];
     private int count;

@@ -17,6 +17,8 @@ final class HostMemory {
     private static final int MAP_ANONYMOUS = 0x20;
     private static final int MAP_NORESERVE = 0x4000;
     private static final int MFD_CLOEXEC = 1;
+    private static final int MADV_DONTNEED = 4;
+    private static final int MADV_REMOVE = 9;
     private static final long ARCH_PRCTL = 158;
     private static final long ARCH_SET_GS = 0x1001;
 
@@ -36,6 +38,8 @@ final class HostMemory {
             ValueLayout.JAVA_LONG);
     private static final MethodHandle MUNMAP =
             function("munmap", ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
+    private static final MethodHandle MADVISE = function(
+            "madvise", ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT);
     private static final MethodHandle CLOSE = function("close", ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
     private static final MethodHandle SYSCALL = function(
             "syscall", ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
@@ -68,6 +72,11 @@ final class HostMemory {
      * @param executable address of the view that runs
      */
     record CodeMemory(MemorySegment writable, long executable) {
+        /** Gives the memory from a position on back to the host; it is zero then. */
+        void empty(long from) {
+            advise(writable.address() + from, writable.byteSize() - from, MADV_REMOVE);
+        }
+
         void unmap() {
             HostMemory.unmap(writable);
             HostMemory.unmap(executable, writable.byteSize());
@@ -115,6 +124,23 @@ final class HostMemory {
                 throw new UnsupportedOperationException("the host refuses %d bytes of memory".formatted(size));
             }
             return MemorySegment.ofAddress(address).reinterpret(size);
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Gives what {@link #mapData} has mapped back to the host; it is zero then. */
+    static void empty(MemorySegment memory) {
+        advise(memory.address(), memory.byteSize(), MADV_DONTNEED);
+    }
+
+    private static void advise(long address, long size, int advice) {
+        try {
+            if ((int) MADVISE.invokeExact(address, size, advice) != 0) {
+                throw new IllegalStateException("madvise failed");
+            }
         } catch (RuntimeException | Error e) {
             throw e;
         } catch (Throwable e) {

@@ -2,7 +2,6 @@ package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -48,16 +47,38 @@ final class JumpCache {
     private final PageFilter pages = new PageFilter(PAGE_SHIFT);
     private final PageFilter largePages = new PageFilter(HUGE_SHIFT);
 
-    JumpCache(Arena arena, int views) {
-        memory = arena.allocate(views * VIEW_BYTES, GROUP_BYTES);
+    JumpCache(int views) {
+        // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
+        memory = HostMemory.mapData(views * VIEW_BYTES);
         used = new UsedSlots[views];
         globals = new boolean[views][ENTRIES];
         for (int view = 0; view < views; view++) {
             used[view] = new UsedSlots(ENTRIES);
-            for (int i = 0; i < ENTRIES; i++) {
-                empty(view, i);
+        }
+        emptyFirst();
+    }
+
+    /** Makes the entries empty that are not when they are zero. */
+    private void emptyFirst() {
+        for (int view = 0; view < used.length; view++) {
+            for (int i = 0; i < GROUP; i++) {
+                empty(view, (index(0) & -GROUP) + i);
             }
         }
+    }
+
+    /** Forgets all, and gives the memory back to the host. */
+    void giveBack() {
+        clear(false);
+        for (UsedSlots slots : used) {
+            slots.trim();
+        }
+        HostMemory.empty(memory);
+        emptyFirst();
+    }
+
+    void close() {
+        HostMemory.unmap(memory);
     }
 
     /** {@return the address of a view's table} */

@@ -51,6 +51,9 @@ final class NativeVcpu extends TranslatingVcpu {
 
     private volatile boolean closed;
 
+    /** The memory of code, and of what finds it, is the host's again. */
+    private boolean freed;
+
     private final MemorySegment state;
     private final JumpCache jumps;
     private final UserJumps userJumps;
@@ -77,7 +80,7 @@ final class NativeVcpu extends TranslatingVcpu {
         this.options = options;
         disturbance = options.disturbance();
         state = arena.allocate(StateBlock.SIZE, 64);
-        jumps = new JumpCache(arena, JUMP_VIEWS);
+        jumps = new JumpCache(JUMP_VIEWS);
         userJumps = new UserJumps(arena, JUMP_VIEWS);
         tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
         memory = HostMemory.mapCode(options.codeBytes());
@@ -116,7 +119,12 @@ final class NativeVcpu extends TranslatingVcpu {
         System.out.println("EXITS " + java.util.Arrays.toString(debugKinds));
         kick();
         synchronized (running) {
-            code.close();
+            if (!freed) {
+                freed = true;
+                code.close();
+                jumps.close();
+                userJumps.close();
+            }
         }
     }
 
@@ -568,6 +576,9 @@ final class NativeVcpu extends TranslatingVcpu {
 
     /** Forgets the code of a block, and where it was found. */
     void drop(NativeBlock block) {
+        if (!block.known || freed) {
+            return;
+        }
         code.drop(block);
         if (!block.user()) {
             jumps.forget(block.linear);
@@ -606,5 +617,17 @@ final class NativeVcpu extends TranslatingVcpu {
     public void writesTrapped(int pageNumber) {
         flushes++;
         tlb.trapWrites(ram().address() + (long) pageNumber * PAGE_SIZE);
+    }
+
+    @Override
+    public long codeBytes() {
+        return code.bytes();
+    }
+
+    @Override
+    public void giveCodeBack() {
+        code.giveBack();
+        jumps.giveBack();
+        userJumps.forgetAll();
     }
 }

@@ -3,7 +3,6 @@ package dev.kagami.cpu.x86.nativecode;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 final class TranslatedCode {
     /** Room that must be left in a region for one more block. */
     static final int BLOCK_BYTES = 64 << 10;
+
+    /** About what a block takes of the heap, and of the tables that find it. */
+    private static final int BYTES_PER_BLOCK = 150;
 
     private static final System.Logger LOGGER = System.getLogger(TranslatedCode.class.getName());
 
@@ -43,7 +45,7 @@ final class TranslatedCode {
 
     private final Region[] regions;
     private final int maxBlocks;
-    private final BlockTable blocks = new BlockTable();
+    private BlockTable blocks = new BlockTable();
     private final UserJumps userJumps;
 
     /** Room for the code at position 0. */
@@ -55,14 +57,13 @@ final class TranslatedCode {
     private final int fixedLimit;
     private int current;
     private long evictions;
-    private boolean closed;
 
     /** A part of the code memory that is evicted as a whole. */
     private static final class Region {
         final int start;
         final int limit;
         int end;
-        final List<NativeBlock> blocks = new ArrayList<>();
+        final ArrayList<NativeBlock> blocks = new ArrayList<>();
 
         Region(int start, int limit) {
             this.start = start;
@@ -176,13 +177,9 @@ final class TranslatedCode {
         return position + code.length();
     }
 
-    /** Frees the code memory, and what finds user code in it. What is dropped afterwards doesn't matter any more. */
+    /** Frees the code memory. What is dropped afterwards doesn't matter any more. */
     void close() {
-        if (!closed) {
-            closed = true;
-            memory.unmap();
-            userJumps.close();
-        }
+        memory.unmap();
     }
 
     // ---------------------------------------------------------------- blocks
@@ -212,7 +209,7 @@ final class TranslatedCode {
 
     /** Forgets the code of a block, because the guest's has changed. */
     void drop(NativeBlock block) {
-        if (block.known && !closed) {
+        if (block.known) {
             if (block.translated()) {
                 unlink(block);
                 bytes.set(INT, block.entry + PAGE, NativeBlock.NO_PAGE);
@@ -320,6 +317,26 @@ final class TranslatedCode {
         evictions++;
         long nanoseconds = System.nanoTime() - begin;
         LOGGER.log(System.Logger.Level.DEBUG, () -> "evicted %d blocks in %d us".formatted(count, nanoseconds / 1000));
+    }
+
+    /** Evicts all code, and gives its memory back to the host. */
+    void giveBack() {
+        for (int i = 0; i < regions.length; i++) {
+            evict(i);
+            regions[i].blocks.trimToSize();
+        }
+        blocks = new BlockTable();
+        memory.empty(fixedLimit);
+        current = 0;
+    }
+
+    /** {@return about how many bytes the code takes, with what is known of it; may be called from any thread} */
+    long bytes() {
+        long sum = (long) BYTES_PER_BLOCK * blocks.count();
+        for (Region region : regions) {
+            sum += region.end - region.start;
+        }
+        return sum;
     }
 
     /** {@return how often code was evicted: whoever keeps addresses of code must forget them when this changes} */

@@ -182,11 +182,11 @@ final class UserJumps {
         return count++;
     }
 
-    /** Begins anew when all tables are taken; blocks are entered again when they are looked for. */
-    private void forgetAll() {
+    /** Begins anew, for example when all tables are taken; blocks are entered again when they are looked for. */
+    void forgetAll() {
         clear();
         Arrays.fill(keys, NO_KEY);
         count = 0;
-        tables.fill((byte) 0);
+        HostMemory.empty(tables);
     }
 }

@@ -129,4 +129,12 @@ final class FollowingVcpu extends TranslatingVcpu {
 
     @Override
     public void writesTrapped(int pageNumber) {}
+
+    @Override
+    public long codeBytes() {
+        return 0;
+    }
+
+    @Override
+    public void giveCodeBack() {}
 }

@@ -105,4 +105,12 @@ final class SteppingVcpu extends TranslatingVcpu {
 
     @Override
     public void writesTrapped(int pageNumber) {}
+
+    @Override
+    public long codeBytes() {
+        return 0;
+    }
+
+    @Override
+    public void giveCodeBack() {}
 }

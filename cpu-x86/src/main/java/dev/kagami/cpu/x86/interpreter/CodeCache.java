@@ -30,6 +30,9 @@ final class CodeCache implements CodeWriteListener {
     /** About what a decoded instruction takes of the heap, with its share of the block and of links. */
     private static final int BYTES_PER_OP = 64;
 
+    /** About what a page with code takes of it besides. */
+    private static final int BYTES_PER_PAGE = 1024;
+
     /** The decoded code of all CPUs of a machine takes at most this part of the heap. */
     private static final int HEAP_SHARE = 4;
 
@@ -207,6 +210,11 @@ final class CodeCache implements CodeWriteListener {
         opCount += block.page.ops() - before;
     }
 
+    /** {@return about how many bytes of the heap decoded code takes; may be called from any thread} */
+    long bytes() {
+        return BYTES_PER_OP * opCount + (long) BYTES_PER_PAGE * pageCount;
+    }
+
     /** {@return how many decoded instructions there are} */
     long ops() {
         return opCount;
@@ -259,6 +267,14 @@ final class CodeCache implements CodeWriteListener {
                 drop(page);
             }
         }
+    }
+
+    /** Drops all code and everything that refers to it. Not while a block is being executed. */
+    void giveBack() {
+        dropAll();
+        Arrays.fill(jumpBlocks, null);
+        Arrays.fill(targets[0], null);
+        Arrays.fill(targets[1], null);
     }
 
     /** Drops everything and stops listening. */

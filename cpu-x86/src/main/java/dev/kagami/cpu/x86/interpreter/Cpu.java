@@ -128,6 +128,8 @@ public final class Cpu {
     static final int EVENT_STOP = 1 << 5;
     /** INIT or start-up messages have arrived; see {@link LocalApic#takeInit}. */
     static final int EVENT_STARTUP = 1 << 6;
+    /** Cached code is too much for the process, see {@link CodeBudget}. */
+    static final int EVENT_GIVE_BACK = 1 << 7;
 
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfShort SHORT =
@@ -339,6 +341,21 @@ public final class Cpu {
         if (thread != null) {
             LockSupport.unpark(thread);
         }
+    }
+
+    /** {@return about how many bytes of memory decoded and translated code takes; may be called from any thread} */
+    long codeBytes() {
+        TranslationListener listener = translations;
+        return code.bytes() + (listener == null ? 0 : listener.codeBytes());
+    }
+
+    /** Forgets all decoded and translated code, so that its memory is free. Not while a block is being executed. */
+    void giveCodeBack() {
+        TranslationListener listener = translations;
+        if (listener != null) {
+            listener.giveCodeBack();
+        }
+        code.giveBack();
     }
 
     /** Parks the calling thread, the CPU's own, until an event is pending besides those of {@code ignored}. */

@@ -75,6 +75,7 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
             cpu.signal(Cpu.EVENT_STEP);
         }
         wake();
+        CodeBudget.OF_PROCESS.enter(cpu);
         cpu.rendezvous.enter(cpu);
         try {
             while (true) {
@@ -111,6 +112,7 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
             return ExitReason.INTERNAL_ERROR;
         } finally {
             cpu.rendezvous.leave(cpu);
+            CodeBudget.OF_PROCESS.leave(cpu);
         }
     }
 
@@ -129,6 +131,13 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
         if ((events & Cpu.EVENT_CODE_WRITTEN) != 0) {
             cpu.clear(Cpu.EVENT_CODE_WRITTEN);
             cpu.code.dropWritten();
+        }
+        if ((events & Cpu.EVENT_GIVE_BACK) != 0) {
+            cpu.clear(Cpu.EVENT_GIVE_BACK);
+            // Whoever was idle when asked may have something to do by now.
+            if (cpu.halted) {
+                cpu.giveCodeBack();
+            }
         }
         if ((events & Cpu.EVENT_STARTUP) != 0) {
             cpu.clear(Cpu.EVENT_STARTUP);

@@ -25,4 +25,10 @@ interface TranslationListener {
      * another CPU's while this one is stopped outside of translated code.
      */
     void writesTrapped(int pageNumber);
+
+    /** {@return about how many bytes of memory translated code takes} Called from any thread. */
+    long codeBytes();
+
+    /** All translated code must be forgotten, and its memory given back to the host. Called outside of translated code. */
+    void giveCodeBack();
 }

@@ -1,5 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
+import java.util.Arrays;
+
 /**
  * The slots in use of a table that holds what is known of pages: those of global pages apart from the others, so that a
  * flush looks at nothing that it keeps. A slot may be in both lists. Belongs to one thread.
@@ -8,9 +10,11 @@ public final class UsedSlots {
     private static final byte LOCAL = 1;
     private static final byte GLOBAL = 2;
 
+    private static final int FEW = 64;
+
     private final byte[] lists;
-    private final int[] locals;
-    private final int[] globals;
+    private int[] locals = new int[FEW];
+    private int[] globals = new int[FEW];
     private int localCount;
     private int globalCount;
 
@@ -21,8 +25,6 @@ public final class UsedSlots {
      */
     public UsedSlots(int slots) {
         lists = new byte[slots];
-        locals = new int[slots];
-        globals = new int[slots];
     }
 
     /**
@@ -38,10 +40,22 @@ public final class UsedSlots {
         }
         lists[slot] |= list;
         if (global) {
+            if (globalCount == globals.length) {
+                globals = Arrays.copyOf(globals, 2 * globalCount);
+            }
             globals[globalCount++] = slot;
         } else {
+            if (localCount == locals.length) {
+                locals = Arrays.copyOf(locals, 2 * localCount);
+            }
             locals[localCount++] = slot;
         }
+    }
+
+    /** Takes no more memory than what is in the lists needs. */
+    public void trim() {
+        locals = Arrays.copyOf(locals, Math.max(FEW, localCount));
+        globals = Arrays.copyOf(globals, Math.max(FEW, globalCount));
     }
 
     /** {@return how many slots there are in the lists} */
