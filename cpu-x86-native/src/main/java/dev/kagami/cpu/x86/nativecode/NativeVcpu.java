@@ -116,7 +116,6 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Makes the CPU stop for good if it runs, and frees the code memory. */
     void close() {
         closed = true;
-        System.out.println("EXITS " + java.util.Arrays.toString(debugKinds));
         kick();
         synchronized (running) {
             if (!freed) {
@@ -233,7 +232,6 @@ final class NativeVcpu extends TranslatingVcpu {
      * @return position in the code memory to go on at, or a negative number when the registers are back in the CPU
      */
     private int left(Exit exit) {
-        debugKinds[exit.kind.ordinal()]++;
         boolean alone = false;
         if (exit.kind == Exit.Kind.READ || exit.kind == Exit.Kind.WRITE) {
             long address = state.get(LONG, StateBlock.ADDRESS);
@@ -331,8 +329,6 @@ final class NativeVcpu extends TranslatingVcpu {
         state.set(LONG, StateBlock.PAGE, guest & -PAGE_SIZE);
         return block.entry;
     }
-
-    private final long[] debugKinds = new long[Exit.Kind.values().length];
 
     private long target(Exit exit) {
         return exit.kind == Exit.Kind.INDIRECT && !exit.constant ? state.get(LONG, StateBlock.ADDRESS) : guest(exit);
