@@ -97,6 +97,9 @@ public final class GuestMemory implements AutoCloseable {
             throw new UncheckedIOException(
                     "cannot map %d MiB of guest memory (java.io.tmpdir must allow sparse files)".formatted(size >> 20),
                     e);
+        } catch (Throwable e) {
+            arena.close();
+            throw e;
         }
     }
 

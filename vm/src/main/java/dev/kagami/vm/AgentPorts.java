@@ -3,7 +3,6 @@ package dev.kagami.vm;
 import dev.kagami.virtio.console.ConsoleConfig;
 import dev.kagami.virtio.console.ConsoleDevice;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.time.Duration;
@@ -79,12 +78,10 @@ final class AgentPorts {
         }
 
         @Override
-        public void close() {
+        public void close() throws IOException {
             if (closed.compareAndSet(false, true)) {
                 try {
                     channel.close();
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
                 } finally {
                     free.add(port);
                 }

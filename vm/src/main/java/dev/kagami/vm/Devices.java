@@ -33,6 +33,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
@@ -180,10 +181,8 @@ final class Devices implements AutoCloseable {
         if (agentPorts != null) {
             return agentPorts.connect(patience);
         }
-        if (sockets == null) {
-            throw new IllegalStateException("the machine has no way to an agent");
-        }
-        return sockets.connect(AgentTransport.PORT, patience);
+        return Objects.requireNonNull(sockets, "asked for a channel to an agent that there is none of")
+                .connect(AgentTransport.PORT, patience);
     }
 
     /** {@return the virtio console device, or null when there is none; any thread may call this, at any time} */

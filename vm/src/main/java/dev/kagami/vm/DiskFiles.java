@@ -11,6 +11,7 @@ import dev.kagami.block.Overlay;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Opens the files behind a machine's disks. */
@@ -73,10 +74,7 @@ final class DiskFiles {
     }
 
     private static BlockImage openOverlay(Disk disk, @Nullable ImageFormat format) {
-        Path overlay = disk.overlay();
-        if (overlay == null) {
-            throw new IllegalArgumentException("an overlay without a file");
-        }
+        Path overlay = Objects.requireNonNull(disk.overlay(), "validation lets no overlay without a file through");
         if (Files.exists(overlay)) {
             checkBase(overlay, disk.image());
         } else {

@@ -31,7 +31,8 @@ final class EndpointLink implements PortListener, AutoCloseable {
     private boolean send(ByteBuffer source) {
         ByteBuffer bytes = source.duplicate();
         if (bytes.remaining() < Frame.MINIMUM_LENGTH || bytes.remaining() > Frame.MAXIMUM_LENGTH) {
-            throw new IllegalArgumentException("a frame of %d bytes".formatted(bytes.remaining()));
+            throw new IllegalArgumentException("a frame can't have %d bytes; give %d to %d"
+                    .formatted(bytes.remaining(), Frame.MINIMUM_LENGTH, Frame.MAXIMUM_LENGTH));
         }
         if (closed || !port.canSend()) {
             return false;

@@ -4,7 +4,7 @@ package dev.kagami.vm;
 public enum ErrorCode {
     /** A value of the configuration is out of its range, or something required is missing. */
     INVALID_CONFIGURATION,
-    /** A file that the configuration names can't be read. */
+    /** A file that the configuration names can't be read, or written. */
     FILE_UNREADABLE,
     /** The kernel is of no known format, damaged, or doesn't fit into the guest's memory. */
     KERNEL_UNUSABLE,

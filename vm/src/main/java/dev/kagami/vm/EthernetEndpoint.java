@@ -17,6 +17,7 @@ public interface EthernetEndpoint {
          *
          * @param frame from position to limit, 14 to 65535 bytes; copied, and its position is left as it is
          * @return whether there was room; if not, the frame is lost, as on a wire
+         * @throws IllegalArgumentException when it is shorter or longer
          */
         boolean send(ByteBuffer frame);
     }

@@ -81,7 +81,7 @@ final class GuestControl {
         } catch (TimeoutException e) {
             LOG.log(System.Logger.Level.DEBUG, "the guest has not taken the news yet");
         } catch (ExecutionException e) {
-            throw new IllegalStateException(e);
+            throw new AssertionError("nobody completes it with an exception", e);
         }
     }
 

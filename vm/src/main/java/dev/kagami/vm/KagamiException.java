@@ -4,7 +4,10 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Something that could not be done, with a code for programs, a message, and a hint what to do about it. */
+/**
+ * Something that could not be done, with a code for programs, a message, a hint what to do about it, and the cause where there is
+ * one. It is the only one of its kind: {@link #code} is what a type per error would be, and a {@code switch} tells errors apart.
+ */
 public final class KagamiException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

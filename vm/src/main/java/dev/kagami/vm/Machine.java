@@ -127,7 +127,7 @@ final class Machine implements AutoCloseable {
         } catch (UncheckedIOException | OutOfMemoryError e) {
             throw new KagamiException(
                     ErrorCode.HOST_OUT_OF_MEMORY,
-                    "no room for %s of guest memory: %s".formatted(size, e.getMessage()),
+                    "no room for %s of guest memory: %s".formatted(size, e.getCause() == null ? e : e.getCause()),
                     "give the guest less memory, or the host more; java.io.tmpdir must allow files of that size",
                     e);
         }
@@ -218,8 +218,8 @@ final class Machine implements AutoCloseable {
         } catch (IOException e) {
             throw new KagamiException(
                     code,
-                    "cannot copy %s: %s".formatted(what, e.getMessage()),
-                    "java.io.tmpdir must have room for a kernel and its initial RAM disk",
+                    "cannot copy %s: %s".formatted(what, e),
+                    "check that it is there; java.io.tmpdir must have room for a kernel and its initial RAM disk",
                     e);
         } finally {
             if (directory != null) {

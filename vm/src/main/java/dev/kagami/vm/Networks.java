@@ -11,8 +11,6 @@ import dev.kagami.virtio.network.NetworkConfig;
 import dev.kagami.virtio.network.NetworkDevice;
 import java.io.IOException;
 import java.net.Inet6Address;
-import java.net.InetAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -140,14 +138,9 @@ final class Networks implements AutoCloseable {
             return NatConfig.defaults();
         }
         String prefix = "10.0.%d.".formatted(FIRST_NAT_NETWORK + number);
-        try {
-            InetAddress prefix6 = InetAddress.getByName("fd00:0:0:%x::".formatted(number));
-            return NatConfig.defaults()
-                    .withNetwork(prefix + 2, 24, prefix + 3, prefix + 15)
-                    .withPrefix6((Inet6Address) prefix6);
-        } catch (UnknownHostException e) {
-            throw new IllegalStateException("a literal is always known", e);
-        }
+        return NatConfig.defaults()
+                .withNetwork(prefix + 2, 24, prefix + 3, prefix + 15)
+                .withPrefix6((Inet6Address) Inet6Address.ofLiteral("fd00:0:0:%x::".formatted(number)));
     }
 
     /**

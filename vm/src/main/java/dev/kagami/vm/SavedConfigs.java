@@ -5,7 +5,6 @@ import dev.kagami.vm.snapshot.SavedConfig;
 import dev.kagami.vm.snapshot.SnapshotException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -183,13 +182,9 @@ final class SavedConfigs {
     }
 
     private static Network.Forward forward(SavedConfig.Forward forward) {
-        try {
-            return new Network.Forward(
-                    Network.Protocol.valueOf(forward.protocol()),
-                    new InetSocketAddress(InetAddress.getByName(forward.address()), forward.port()),
-                    forward.guestPort());
-        } catch (UnknownHostException e) {
-            throw new IllegalArgumentException(e);
-        }
+        return new Network.Forward(
+                Network.Protocol.valueOf(forward.protocol()),
+                new InetSocketAddress(InetAddress.ofLiteral(forward.address()), forward.port()),
+                forward.guestPort());
     }
 }

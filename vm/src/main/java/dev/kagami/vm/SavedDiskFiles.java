@@ -2,6 +2,7 @@ package dev.kagami.vm;
 
 import dev.kagami.block.BlockException;
 import dev.kagami.block.DiskImages;
+import dev.kagami.block.ImageFormat;
 import dev.kagami.block.OpenOptions;
 import dev.kagami.vm.snapshot.SavedDisks;
 import dev.kagami.vm.snapshot.Sections;
@@ -103,7 +104,10 @@ final class SavedDiskFiles {
                     // Only names beside the snapshot: it must not make us open anything else.
                     Path name = Path.of(disk.file()).getFileName();
                     bases.add(new SharedDisk(
-                            DiskImages.open(snapshot.resolveSibling(name), OpenOptions.readOnly()), null));
+                            DiskImages.open(
+                                    snapshot.resolveSibling(name),
+                                    OpenOptions.readOnly().withFormat(ImageFormat.QCOW2)),
+                            null));
                 } else {
                     check(snapshot, disk);
                     bases.add(null);
@@ -136,7 +140,7 @@ final class SavedDiskFiles {
         } catch (IOException e) {
             throw new KagamiException(
                     ErrorCode.DISK_UNUSABLE,
-                    "cannot find disk %s of snapshot %s: %s".formatted(file, snapshot, e.getMessage()),
+                    "cannot find disk %s of snapshot %s: %s".formatted(file, snapshot, e),
                     "put the image back where it was when the machine was saved",
                     e);
         }

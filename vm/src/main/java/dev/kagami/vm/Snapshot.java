@@ -9,6 +9,7 @@ import dev.kagami.vm.snapshot.Sections;
 import dev.kagami.vm.snapshot.SnapshotException;
 import dev.kagami.vm.snapshot.SnapshotFile;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -88,7 +89,7 @@ public final class Snapshot implements AutoCloseable {
                     ErrorCode.FILE_UNREADABLE,
                     e instanceof NoSuchFileException
                             ? "there is no snapshot " + file
-                            : "cannot read snapshot %s: %s".formatted(file, e.getMessage()),
+                            : "cannot read snapshot %s: %s".formatted(file, e),
                     "name a file that was written by save",
                     e);
         }
@@ -160,6 +161,10 @@ public final class Snapshot implements AutoCloseable {
      * @throws KagamiException when the description has problems or is that of another machine, or the host has no room
      */
     public VirtualMachine restore(VirtualMachineConfig description) {
+        if (closed.get()) {
+            throw new IllegalStateException(
+                    "restore needs a snapshot that is open; snapshot %s is closed".formatted(name));
+        }
         return VirtualMachine.from(this, description, engines);
     }
 
@@ -265,11 +270,11 @@ public final class Snapshot implements AutoCloseable {
             return file.memory();
         } catch (SnapshotException e) {
             throw refused(name, e);
-        } catch (IOException | OutOfMemoryError e) {
+        } catch (IOException | UncheckedIOException | OutOfMemoryError e) {
             throw new KagamiException(
                     ErrorCode.HOST_OUT_OF_MEMORY,
-                    "cannot map the memory of snapshot %s: %s".formatted(name, e.getMessage()),
-                    "check the limits of this process for memory and mappings",
+                    "cannot make the memory of snapshot %s: %s".formatted(name, e),
+                    "check the limits of this process for memory and mappings; java.io.tmpdir must allow files of that size",
                     e);
         }
     }

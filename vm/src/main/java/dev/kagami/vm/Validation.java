@@ -345,7 +345,9 @@ final class Validation {
     }
 
     private void checkParent(ErrorCode code, String path, String what, Path file) {
-        if (!Files.isDirectory(file.toAbsolutePath().getParent())) {
+        if (Files.isDirectory(file)) {
+            add(code, path, "%s %s: a directory is in its place".formatted(what, file), "name a file");
+        } else if (!Files.isDirectory(file.toAbsolutePath().getParent())) {
             add(code, path, "%s %s: no such directory".formatted(what, file), "make the directory first");
         }
     }

@@ -478,7 +478,7 @@ public final class VirtualMachine implements AutoCloseable {
         } catch (IOException e) {
             throw new KagamiException(
                     ErrorCode.SNAPSHOT_UNWRITABLE,
-                    "cannot save to %s: %s".formatted(file, e.getMessage()),
+                    "cannot save to %s: %s".formatted(file, e),
                     "save to a directory that you may write to, with room for the guest's memory",
                     e);
         } finally {
@@ -517,7 +517,7 @@ public final class VirtualMachine implements AutoCloseable {
         } catch (IOException e) {
             throw new KagamiException(
                     ErrorCode.SNAPSHOT_UNWRITABLE,
-                    "cannot take a snapshot: " + e.getMessage(),
+                    "cannot take a snapshot: " + e,
                     "java.io.tmpdir must have room for the guest's memory",
                     e);
         } finally {
@@ -590,7 +590,7 @@ public final class VirtualMachine implements AutoCloseable {
             SnapshotWriter.write(channel, sections, memory, false);
             return SnapshotFile.of(channel, true, true);
         } catch (SnapshotException e) {
-            throw new IllegalStateException("a snapshot that was just written", e);
+            throw new AssertionError("a snapshot that was just written is sound", e);
         } catch (Throwable e) {
             channel.close();
             throw e;

@@ -1,25 +1,33 @@
 package dev.kagami.vm;
 
+import static dev.kagami.vm.Refusals.refused;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import dev.kagami.platform.device.IoApicState;
 import dev.kagami.vm.VirtualMachine.State;
+import dev.kagami.vm.snapshot.RecordCodec;
+import dev.kagami.vm.snapshot.SavedConfig;
+import dev.kagami.vm.snapshot.SnapshotException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
-import java.util.zip.CRC32C;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -167,12 +175,11 @@ final class SaveTest {
         try (VirtualMachine machine = VirtualMachine.create(
                 description(new ByteArrayOutputStream()).andThen(c -> c.share(Share.readOnly(shared, "sources"))))) {
             machine.start();
-            KagamiException refused = catchThrowableOfType(KagamiException.class, () -> machine.save(file));
-            assertThat(refused.code()).isEqualTo(ErrorCode.SNAPSHOT_UNSUPPORTED);
-            assertThat(refused).hasMessageContaining("sources: " + shared);
+            KagamiException refused =
+                    refused(ErrorCode.SNAPSHOT_UNSUPPORTED, () -> machine.save(file), "sources: " + shared);
             assertThat(refused.hint()).contains("copyTo");
             assertThat(machine.state()).isEqualTo(State.RUNNING);
-            assertThatThrownBy(machine::snapshot).isInstanceOf(KagamiException.class);
+            refused(ErrorCode.SNAPSHOT_UNSUPPORTED, machine::snapshot, "sources: " + shared);
         }
         try (Stream<Path> files = Files.list(directory)) {
             assertThat(files).containsExactlyInAnyOrder(kernel, shared);
@@ -187,9 +194,7 @@ final class SaveTest {
             machine.start();
             machine.save(file);
         }
-        KagamiException refused = catchThrowableOfType(KagamiException.class, () -> VirtualMachine.restore(file));
-        assertThat(refused.code()).isEqualTo(ErrorCode.SNAPSHOT_MISMATCH);
-        assertThat(refused).hasMessageContaining("network card 0").hasMessageContaining("program");
+        refused(ErrorCode.SNAPSHOT_MISMATCH, () -> VirtualMachine.restore(file), file, "network card 0", "program");
     }
 
     @Test
@@ -246,64 +251,190 @@ final class SaveTest {
                 // Padding that nothing reads but the header's checksum.
                 at = 12;
             }
-            refused(bad, "seed %d, byte %d".formatted(seed, at));
+            refusesBytes(bad, "seed %d, byte %d".formatted(seed, at));
         }
         for (int length : new int[] {0, 1, 4095, 4096, 5000, memoryStart, good.length - 1}) {
-            refused(java.util.Arrays.copyOf(good, length), "length " + length);
+            refusesBytes(java.util.Arrays.copyOf(good, length), "length " + length);
         }
     }
 
-    private void refused(byte[] bytes, String what) throws IOException {
+    private void refusesBytes(byte[] bytes, String what) throws IOException {
         Path bad = Files.write(directory.resolve("bad"), bytes);
         KagamiException refused = catchThrowableOfType(
                 KagamiException.class, () -> VirtualMachine.restore(bad, description(new ByteArrayOutputStream())));
-        assertThat(refused).as(what).isNotNull();
+        assertThat(refused).as(what).isNotNull().hasMessageContaining(bad.toString());
         assertThat(refused.code()).as(what).isEqualTo(ErrorCode.SNAPSHOT_UNUSABLE);
-        assertThat(refused.hint()).isNotBlank();
-        assertThat(refused).hasMessageContaining(bad.toString());
+        assertThat(refused.hint()).as(what).isNotBlank();
     }
 
     @Test
     void aFileOfALaterVersionIsRefusedAsThat() throws Exception {
         saveOne();
         byte[] later = Files.readAllBytes(file);
-        ByteBuffer header = ByteBuffer.wrap(later).order(ByteOrder.LITTLE_ENDIAN);
-        header.putInt(8, 2).putInt(12, 0);
-        CRC32C checksum = new CRC32C();
-        checksum.update(later, 0, 4096);
-        header.putInt(12, (int) checksum.getValue());
+        later[8] = 2;
+        SnapshotEditor.seal(later);
         Path bad = Files.write(directory.resolve("later"), later);
-        assertThatThrownBy(() -> Snapshot.open(bad)).hasMessageContaining("version 2");
+        KagamiException refused = refused(ErrorCode.SNAPSHOT_UNUSABLE, () -> Snapshot.open(bad), bad, "version 2");
+        assertThat(refused.hint()).contains("the version of Kagami that wrote it");
     }
 
     @Test
-    void aFileThatIsNoSnapshotOrIsNotThereIsRefused() throws Exception {
-        assertThatThrownBy(() -> Snapshot.open(kernel)).hasMessageContaining("no snapshot");
-        KagamiException missing =
-                catchThrowableOfType(KagamiException.class, () -> Snapshot.open(directory.resolve("nothing")));
-        assertThat(missing.code()).isEqualTo(ErrorCode.FILE_UNREADABLE);
+    void aFileThatKnowsLessOrOtherThingsIsOfAnotherVersion() throws Exception {
+        saveOne();
+        byte[] good = Files.readAllBytes(file);
+        SnapshotEditor.edit(file, sections -> sections.remove("cpu0"));
+        KagamiException less =
+                refused(ErrorCode.SNAPSHOT_UNUSABLE, () -> VirtualMachine.restore(file), file, "nothing about cpu0");
+        assertThat(less.hint()).contains("the version of Kagami that wrote it");
+        Files.write(file, good);
+        SnapshotEditor.edit(
+                file,
+                sections -> sections.computeIfPresent(
+                        "cpu0", (name, section) -> new SnapshotEditor.Section(section.schema() + 1, section.bytes())));
+        KagamiException other =
+                refused(ErrorCode.SNAPSHOT_UNUSABLE, () -> VirtualMachine.restore(file), file, "knows cpu0 otherwise");
+        assertThat(other.hint()).contains("the version of Kagami that wrote it");
+    }
+
+    @Test
+    void aFileThatSomebodyHasMadeUpIsRefusedWhateverItsChecksums() throws Exception {
+        saveOne();
+        byte[] good = Files.readAllBytes(file);
+        madeUp(SavedConfig.class, "config", SaveTest::withoutResetPolicy, "its description makes no sense");
+        Files.write(file, good);
+        madeUp(
+                IoApicState.class,
+                "IoApic",
+                state -> new IoApicState(new long[3], state.id(), state.selected()),
+                "IoApic can't be restored",
+                "3");
+    }
+
+    private <R extends Record> void madeUp(Class<R> type, String section, UnaryOperator<R> change, String... named)
+            throws IOException {
+        RecordCodec<R> codec = RecordCodec.of(type);
+        SnapshotEditor.edit(
+                file,
+                sections -> sections.computeIfPresent(
+                        section,
+                        (name, old) -> new SnapshotEditor.Section(
+                                old.schema(), codec.write(change.apply(codec.read(old.bytes()))))));
+        KagamiException refused =
+                refused(ErrorCode.SNAPSHOT_UNUSABLE, () -> VirtualMachine.restore(file), (Object[]) named);
+        assertThat(refused).hasMessageContaining(file.toString()).hasCauseInstanceOf(SnapshotException.class);
+        assertThat(refused.hint()).contains("save the machine anew");
+    }
+
+    private static SavedConfig withoutResetPolicy(SavedConfig c) {
+        return new SavedConfig(
+                c.kernel(),
+                c.initrd(),
+                c.commandLine(),
+                c.modules(),
+                c.diskCommandLine(),
+                c.agentChannel(),
+                "",
+                c.disks(),
+                c.seed(),
+                c.networks(),
+                c.vsock(),
+                c.ports(),
+                c.balloon());
+    }
+
+    @Test
+    void aFileThatIsNoSnapshotOrIsNotThereIsRefused() {
+        refused(ErrorCode.SNAPSHOT_UNUSABLE, () -> Snapshot.open(kernel), kernel, "no snapshot");
+        Path missing = directory.resolve("nothing");
+        refused(ErrorCode.FILE_UNREADABLE, () -> Snapshot.open(missing), missing);
+        refused(ErrorCode.FILE_UNREADABLE, () -> Snapshot.open(directory), directory);
+    }
+
+    @Test
+    void aSnapshotThatIsClosedMakesNoMoreMachines() throws Exception {
+        saveOne();
+        Snapshot snapshot = Snapshot.open(file);
+        snapshot.close();
+        snapshot.close();
+        for (ThrowingCallable use : List.<ThrowingCallable>of(snapshot::restore, snapshot::branch)) {
+            assertThatThrownBy(use)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContainingAll("open", "closed", file.toString());
+        }
     }
 
     @Test
     void otherHardwareIsRefusedWithTheDifferences() throws Exception {
         saveOne();
-        KagamiException refused = catchThrowableOfType(
-                KagamiException.class,
+        refused(
+                ErrorCode.SNAPSHOT_MISMATCH,
                 () -> VirtualMachine.restore(
-                        file, c -> c.linux(l -> l.kernel(kernel)).cpus(2).memory(MemorySize.ofMebibytes(32))));
-        assertThat(refused.code()).isEqualTo(ErrorCode.SNAPSHOT_MISMATCH);
-        assertThat(refused).hasMessageContaining("CPUs: 1").hasMessageContaining("2 in the description");
+                        file, c -> c.linux(l -> l.kernel(kernel)).cpus(2).memory(MemorySize.ofMebibytes(32))),
+                file,
+                "CPUs: 1",
+                "2 in the description");
     }
 
     @Test
     void aDirectoryThatCannotBeWrittenIsAnErrorAndTheMachineGoesOn() throws Exception {
         try (VirtualMachine machine = running()) {
-            KagamiException refused = catchThrowableOfType(
-                    KagamiException.class, () -> machine.save(directory.resolve("missing/machine.snapshot")));
-            assertThat(refused.code()).isEqualTo(ErrorCode.SNAPSHOT_UNWRITABLE);
-            assertThat(refused.hint()).isNotBlank();
+            for (Path target : List.of(directory.resolve("missing/machine.snapshot"), directory, Path.of("/"))) {
+                refused(ErrorCode.SNAPSHOT_UNWRITABLE, () -> machine.save(target), target);
+                assertThat(machine.state()).isEqualTo(State.RUNNING);
+            }
+        }
+    }
+
+    @Test
+    void aFileThatAnotherMachineIsSavedToIsLeftToThat() throws Exception {
+        Path beside = directory.resolve(".machine.snapshot.saving");
+        try (VirtualMachine machine = running();
+                FileChannel other = FileChannel.open(beside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            assertThat(other.tryLock()).isNotNull();
+            refused(ErrorCode.SNAPSHOT_UNWRITABLE, () -> machine.save(file), file, "another machine");
+            assertThat(machine.state()).isEqualTo(State.RUNNING);
+            assertThat(beside).exists();
+        }
+    }
+
+    @Test
+    void aTemporaryDiskThatCannotBeKeptIsAnErrorThatLeavesNothing() throws Exception {
+        Path image = Files.write(directory.resolve("disk.raw"), new byte[1 << 20]);
+        Path missing = directory.resolve("missing/machine.snapshot");
+        try (VirtualMachine machine = VirtualMachine.create(
+                description(new ByteArrayOutputStream()).andThen(c -> c.disk(Disk.temporary(image))))) {
+            machine.start();
+            refused(ErrorCode.SNAPSHOT_UNWRITABLE, () -> machine.save(missing), missing);
             assertThat(machine.state()).isEqualTo(State.RUNNING);
         }
+        assertThat(missing.getParent()).doesNotExist();
+    }
+
+    @Test
+    void disksThatAreGoneOrDamagedAreNamed() throws Exception {
+        Path image = Files.write(directory.resolve("disk.raw"), new byte[1 << 20]);
+        Path base = Files.write(directory.resolve("base.raw"), new byte[1 << 20]);
+        try (VirtualMachine machine = VirtualMachine.create(description(new ByteArrayOutputStream())
+                .andThen(c -> c.disk(Disk.of(image)).disk(Disk.temporary(base))))) {
+            machine.start();
+            machine.save(file);
+        }
+        Path kept;
+        try (Stream<Path> files = Files.list(directory)) {
+            kept = files.filter(each -> each.toString().endsWith(".disk2"))
+                    .findFirst()
+                    .orElseThrow();
+        }
+        byte[] bytes = Files.readAllBytes(kept);
+        Files.writeString(kept, "This is a letter.");
+        refused(ErrorCode.DISK_UNUSABLE, () -> Snapshot.open(file), kept);
+        Files.delete(kept);
+        refused(ErrorCode.DISK_UNUSABLE, () -> Snapshot.open(file), kept);
+        Files.write(kept, bytes);
+        Files.move(image, directory.resolve("elsewhere"));
+        refused(ErrorCode.DISK_UNUSABLE, () -> Snapshot.open(file), image, file);
+        Files.write(image, new byte[2 << 20]);
+        refused(ErrorCode.SNAPSHOT_MISMATCH, () -> Snapshot.open(file), image, file);
     }
 
     @Test
@@ -316,8 +447,7 @@ final class SaveTest {
         Path beside = directory.resolve(".machine.snapshot.saving");
         Files.createSymbolicLink(beside, full);
         try (VirtualMachine machine = running()) {
-            KagamiException refused = catchThrowableOfType(KagamiException.class, () -> machine.save(file));
-            assertThat(refused.code()).isEqualTo(ErrorCode.SNAPSHOT_UNWRITABLE);
+            refused(ErrorCode.SNAPSHOT_UNWRITABLE, () -> machine.save(file), file, "space");
             assertThat(machine.state()).isEqualTo(State.RUNNING);
         }
         assertThat(Files.readAllBytes(file)).isEqualTo(old);

@@ -155,7 +155,7 @@ public final class RecordCodec<R extends Record> {
         try {
             return component.getAccessor().invoke(value);
         } catch (IllegalAccessException | InvocationTargetException e) {
-            throw new IllegalStateException("cannot read " + component, e);
+            throw new AssertionError("cannot read " + component, e);
         }
     }
 
@@ -214,7 +214,7 @@ public final class RecordCodec<R extends Record> {
                     output.putLong(element);
                 }
             }
-            default -> throw new IllegalArgumentException("a state can't have a " + value.getClass());
+            default -> throw new AssertionError("no kind allows a " + value.getClass());
         }
     }
 
@@ -276,13 +276,11 @@ public final class RecordCodec<R extends Record> {
         }
         try {
             return constructor.newInstance(values);
-        } catch (InvocationTargetException e) {
+        } catch (ReflectiveOperationException e) {
             if (e.getCause() instanceof RuntimeException refused) {
                 throw new IllegalArgumentException(refused.getMessage(), refused);
             }
-            throw new IllegalStateException(e);
-        } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException("cannot make a " + type, e);
+            throw new AssertionError("cannot make a " + type, e);
         }
     }
 

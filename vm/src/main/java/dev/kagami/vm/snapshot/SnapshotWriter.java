@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -45,22 +46,34 @@ public final class SnapshotWriter {
 
         private Replacement(Path file) throws IOException {
             target = file.toAbsolutePath();
+            if (Files.isDirectory(target)) {
+                throw new IOException("it is a directory");
+            }
             // One name for all attempts: what a killed process has left is written over by the next.
             beside = directory().resolve("." + target.getFileName() + ".saving");
             channel = SnapshotWriter.open(beside);
         }
 
         private Path directory() {
-            return Objects.requireNonNull(target.getParent(), "a directory can't be replaced");
+            return Objects.requireNonNull(target.getParent(), "only a directory has none");
         }
 
         private void write(Sections sections, GuestMemory memory, boolean compress) throws IOException {
-            if (channel.tryLock() == null) {
-                throw new IOException("another process is saving to " + target);
+            if (!lock()) {
+                throw new IOException("another machine is being saved to it");
             }
             ours = true;
             channel.truncate(0);
             SnapshotWriter.write(channel, sections, memory, compress);
+        }
+
+        private boolean lock() throws IOException {
+            try {
+                return channel.tryLock() != null;
+            } catch (OverlappingFileLockException e) {
+                // A machine of this process.
+                return false;
+            }
         }
 
         /**
