@@ -15,7 +15,7 @@ public interface EthernetEndpoint {
         /**
          * Sends a frame.
          *
-         * @param frame from position to limit, 14 to 65535 bytes; copied, and its position is left as it is
+         * @param frame from position to limit, 14 to 65553 bytes; copied, and its position is left as it is
          * @return whether there was room; if not, the frame is lost, as on a wire
          * @throws IllegalArgumentException when it is shorter or longer
          */

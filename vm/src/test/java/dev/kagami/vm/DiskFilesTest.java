@@ -1,7 +1,6 @@
 package dev.kagami.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kagami.block.BlockDevice;
 import dev.kagami.block.BlockImage;
@@ -61,11 +60,8 @@ final class DiskFilesTest {
         Path overlay = directory.resolve("overlay");
         DiskFiles.open(Disk.overlay(image, overlay), null).close();
         Path other = Files.copy(image, directory.resolve("other"));
-        assertThatThrownBy(() -> DiskFiles.open(Disk.overlay(other, overlay), null))
-                .isInstanceOfSatisfying(
-                        KagamiException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.DISK_UNUSABLE))
-                .hasMessageContaining("overlay")
-                .hasMessageContaining("other");
+        Refusals.refused(
+                ErrorCode.DISK_UNUSABLE, () -> DiskFiles.open(Disk.overlay(other, overlay), null), overlay, other);
     }
 
     @Test
@@ -87,9 +83,7 @@ final class DiskFilesTest {
     @Test
     void aDiskIsNotMadeSmallerAndIsFreeAfterwards() {
         Disk disk = Disk.of(image);
-        assertThatThrownBy(() -> DiskFiles.open(disk.grownTo(SIZE / 2), null))
-                .isInstanceOf(KagamiException.class)
-                .hasMessageContaining("smaller");
+        Refusals.refused(ErrorCode.DISK_UNUSABLE, () -> DiskFiles.open(disk.grownTo(SIZE / 2), null), image, "smaller");
         DiskFiles.open(disk, null).close();
     }
 

@@ -1,7 +1,6 @@
 package dev.kagami.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -63,11 +62,6 @@ final class DiskGrowthTest {
     }
 
     private void assertRefused(Disk disk, ErrorCode code, Path image) {
-        assertThatThrownBy(() -> run(disk))
-                .isInstanceOfSatisfying(KagamiException.class, e -> {
-                    assertThat(e.code()).isEqualTo(code);
-                    assertThat(e.hint()).isNotEmpty();
-                })
-                .hasMessageContaining(image.toString());
+        Refusals.refused(code, () -> run(disk), image);
     }
 }

@@ -1,7 +1,6 @@
 package dev.kagami.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.kagami.cpu.Availability;
 import dev.kagami.cpu.Engine;
@@ -35,17 +34,14 @@ final class EnginesTest {
     @Test
     void refusesAnEngineThatCannotRunHereWithItsReason() {
         Engines engines = new Engines(List.of(engine("slow", 1, HERE), engine("fast", 2, NOT_HERE)));
-        KagamiException refused = catchThrowableOfType(KagamiException.class, () -> engines.choose("fast"));
-        assertThat(refused.code()).isEqualTo(ErrorCode.ENGINE_UNAVAILABLE);
-        assertThat(refused).hasMessageContaining("/dev/fast: permission denied");
+        Refusals.refused(
+                ErrorCode.ENGINE_UNAVAILABLE, () -> engines.choose("fast"), "fast", "/dev/fast: permission denied");
     }
 
     @Test
     void refusesAnUnknownNameAndListsTheKnownOnes() {
         Engines engines = new Engines(List.of(engine("slow", 1, HERE), engine("fast", 2, NOT_HERE)));
-        KagamiException refused = catchThrowableOfType(KagamiException.class, () -> engines.choose("warp"));
-        assertThat(refused.code()).isEqualTo(ErrorCode.ENGINE_UNKNOWN);
-        assertThat(refused).hasMessageContaining("warp");
+        KagamiException refused = Refusals.refused(ErrorCode.ENGINE_UNKNOWN, () -> engines.choose("warp"), "warp");
         assertThat(refused.hint()).contains("auto, fast, slow");
     }
 

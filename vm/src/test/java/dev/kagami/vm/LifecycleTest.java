@@ -14,6 +14,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -111,11 +112,19 @@ final class LifecycleTest {
 
     @Test
     void everyMisuseNamesTheStateAndTheOnesNeeded() throws Exception {
+        Path file = directory.resolve("snapshot");
+        Network.Forward forward = Network.Forward.tcp(0, 22);
         try (VirtualMachine machine = machine((cpu, bus) -> cpu.spin(), c -> {})) {
             refuses(machine::pause, "pause", State.CREATED, State.RUNNING);
             refuses(machine::resume, "resume", State.CREATED, State.PAUSED);
             refuses(machine::requestStop, "requestStop", State.CREATED, State.RUNNING);
             refuses(machine::reset, "reset", State.CREATED, State.RUNNING, State.PAUSED);
+            refuses(machine::snapshot, "snapshot", State.CREATED, State.RUNNING, State.PAUSED);
+            refuses(() -> machine.save(file), "save", State.CREATED, State.RUNNING, State.PAUSED);
+            refuses(machine::stop, "stop", State.CREATED, State.RUNNING, State.PAUSED, State.STOPPED);
+            refuses(machine::awaitShutdown, "awaitShutdown", State.CREATED, State.RUNNING, State.PAUSED, State.STOPPED);
+            refuses(() -> machine.addForward(forward), "addForward", State.CREATED, State.RUNNING, State.PAUSED);
+            refusesGuest(machine, State.CREATED);
             assertThat(List.of(machine.canStart(), machine.canPause(), machine.canResume(), machine.canStop()))
                     .containsExactly(true, false, false, false);
             machine.start();
@@ -124,6 +133,7 @@ final class LifecycleTest {
             machine.pause();
             refuses(machine::pause, "pause", State.PAUSED, State.RUNNING);
             refuses(machine::requestStop, "requestStop", State.PAUSED, State.RUNNING);
+            refusesGuest(machine, State.PAUSED);
             assertThat(List.of(machine.canStart(), machine.canPause(), machine.canResume(), machine.canStop()))
                     .containsExactly(false, false, true, true);
             machine.stop();
@@ -132,12 +142,45 @@ final class LifecycleTest {
             refuses(machine::pause, "pause", State.STOPPED, State.RUNNING);
             refuses(machine::resume, "resume", State.STOPPED, State.PAUSED);
             refuses(machine::reset, "reset", State.STOPPED, State.RUNNING, State.PAUSED);
+            refuses(machine::requestStop, "requestStop", State.STOPPED, State.RUNNING);
+            refuses(machine::snapshot, "snapshot", State.STOPPED, State.RUNNING, State.PAUSED);
+            refuses(() -> machine.save(file), "save", State.STOPPED, State.RUNNING, State.PAUSED);
+            refuses(() -> machine.addForward(forward), "addForward", State.STOPPED, State.RUNNING, State.PAUSED);
+            refusesGuest(machine, State.STOPPED);
+            assertThat(file).doesNotExist();
         }
     }
 
-    private static void refuses(Runnable call, String operation, State actual, State... required) {
-        assertThatThrownBy(call::run).isInstanceOfSatisfying(MachineStateException.class, refused -> {
+    @Test
+    void aClosedMachineIsAStoppedOneWhetherItWasStartedOrNot() {
+        for (boolean started : List.of(true, false)) {
+            VirtualMachine machine = machine((cpu, bus) -> cpu.spin(), c -> {});
+            if (started) {
+                machine.start();
+            }
+            machine.close();
+            machine.close();
+            refuses(machine::start, "start", State.STOPPED, State.CREATED);
+            refuses(machine::pause, "pause", State.STOPPED, State.RUNNING);
+            refusesGuest(machine, State.STOPPED);
+        }
+    }
+
+    /** What takes a guest that runs. */
+    private static void refusesGuest(VirtualMachine machine, State actual) {
+        refuses(() -> machine.exec("true"), "exec", actual, State.RUNNING);
+        refuses(() -> machine.spawn("true", o -> {}), "spawn", actual, State.RUNNING);
+        refuses(() -> machine.copyTo(Path.of("a"), "/a"), "copyTo", actual, State.RUNNING);
+        refuses(() -> machine.copyFrom("/a", Path.of("a")), "copyFrom", actual, State.RUNNING);
+        refuses(() -> machine.console().type("a"), "type", actual, State.RUNNING);
+    }
+
+    private static void refuses(ThrowingCallable call, String operation, State actual, State... required) {
+        assertThatThrownBy(call).isInstanceOfSatisfying(MachineStateException.class, refused -> {
             assertThat(refused).hasMessageContaining(operation).hasMessageContaining(actual.name());
+            for (State state : required) {
+                assertThat(refused).hasMessageContaining(state.name());
+            }
             assertThat(refused.actual()).isEqualTo(actual);
             assertThat(refused.required()).containsExactlyInAnyOrder(required);
         });

@@ -24,6 +24,13 @@ final class MemorySizeTest {
     }
 
     @Test
+    void refusesANegativeSize() {
+        assertThatThrownBy(() -> new MemorySize(-4096))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("-4096");
+    }
+
+    @Test
     void printsWhatItCanReadAgain() {
         assertThat(MemorySize.ofGibibytes(2)).hasToString("2G");
         assertThat(MemorySize.ofMebibytes(1536)).hasToString("1536M");

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import dev.kagami.cpu.ExitReason;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -73,17 +74,25 @@ final class VirtualMachineConfigTest {
         VirtualMachineConfig config = VirtualMachineConfig.of(c -> c.linux(l -> l.kernel(Path.of("/no/such/kernel"))));
         assertThat(config.validate(engines)).singleElement().satisfies(problem -> {
             assertThat(problem.code()).isEqualTo(ErrorCode.FILE_UNREADABLE);
+            assertThat(problem.path()).isEqualTo("linux.kernel");
             assertThat(problem.message()).contains("/no/such/kernel").contains("no such file");
+            assertThat(problem.hint()).isNotBlank();
         });
     }
 
+    /** {@return what is wrong, of which each names something and says what to do} */
     private List<Problem> problemsOf(Consumer<VirtualMachineConfig.Builder> description) throws IOException {
         Path kernel = Files.write(directory.resolve("kernel"), new byte[] {1});
-        return VirtualMachineConfig.of(c -> {
+        List<Problem> problems = VirtualMachineConfig.of(c -> {
                     c.linux(l -> l.kernel(kernel));
                     description.accept(c);
                 })
                 .validate(engines);
+        assertThat(problems).allSatisfy(problem -> {
+            assertThat(problem.message()).isNotBlank();
+            assertThat(problem.hint()).isNotBlank();
+        });
+        return problems;
     }
 
     @Test
@@ -153,6 +162,49 @@ final class VirtualMachineConfigTest {
                         "networks[4].forwards",
                         "networks[5].forwards",
                         "capture");
+    }
+
+    @Test
+    void refusesForwardsFromWhatIsNoAddressOrToWhatIsNoPort() throws IOException {
+        InetSocketAddress nowhere = InetSocketAddress.createUnresolved("nowhere.example", 22);
+        assertThat(problemsOf(c -> c.network(Network.nat()
+                        .forward(new Network.Forward(Network.Protocol.TCP, nowhere, 22))
+                        .forward(2222, 65_536))))
+                .extracting(Problem::path, Problem::message)
+                .containsExactly(
+                        tuple("networks[0].forwards", "'nowhere.example' is no address of this host"),
+                        tuple("networks[0].forwards", "a guest has no port 65536"));
+    }
+
+    @Test
+    void refusesMorePortsThanThereAre() throws IOException {
+        assertThat(problemsOf(c -> {
+                    for (int i = 0; i < 31; i++) {
+                        c.port(Port.named("p" + i));
+                    }
+                }))
+                .singleElement()
+                .satisfies(problem -> {
+                    assertThat(problem.path()).isEqualTo("ports");
+                    assertThat(problem.code()).isEqualTo(ErrorCode.INVALID_CONFIGURATION);
+                    assertThat(problem.message()).contains("31");
+                    assertThat(problem.hint()).contains("30");
+                });
+    }
+
+    @Test
+    void refusesDirectoriesInThePlaceOfFilesThatAreToBeWritten() throws IOException {
+        Path image = Files.write(directory.resolve("image"), new byte[512]);
+        List<Problem> problems = problemsOf(c -> c.disk(Disk.overlay(image, directory))
+                .capture(Path.of("/"))
+                .port(Port.named("log").toFile(directory)));
+        assertThat(problems)
+                .extracting(Problem::path, Problem::code)
+                .containsExactly(
+                        tuple("disks[0].overlay", ErrorCode.FILE_UNREADABLE),
+                        tuple("capture", ErrorCode.FILE_UNREADABLE),
+                        tuple("ports[0].attachment", ErrorCode.FILE_UNREADABLE));
+        assertThat(problems.getLast().message()).contains(directory.toString(), "directory");
     }
 
     @Test

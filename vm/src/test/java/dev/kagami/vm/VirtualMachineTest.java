@@ -2,11 +2,11 @@ package dev.kagami.vm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.kagami.cpu.Bus;
 import dev.kagami.cpu.ExitReason;
 import dev.kagami.platform.device.AcpiPm;
+import dev.kagami.platform.device.PanicPort;
 import dev.kagami.platform.device.ResetPorts;
 import dev.kagami.platform.device.Uart16550;
 import dev.kagami.vm.Outcome.Reason;
@@ -98,6 +98,27 @@ final class VirtualMachineTest {
     void tripleFaultIsACrashWithItsDetail() throws Exception {
         assertThat(outcomeOf((cpu, bus) -> ExitReason.SHUTDOWN, c -> {}))
                 .isEqualTo(new Outcome.Crashed(Reason.TRIPLE_FAULT, "detail of CPU 0"));
+    }
+
+    @Test
+    void anInternalErrorIsACrashWithItsDetail() throws Exception {
+        assertThat(outcomeOf((cpu, bus) -> ExitReason.INTERNAL_ERROR, c -> {}))
+                .isEqualTo(new Outcome.Crashed(Reason.ENGINE_ERROR, "detail of CPU 0"));
+    }
+
+    @Test
+    void aPanicIsACrashWithTheGuestsLastWords() throws Exception {
+        Outcome outcome = outcomeOf(
+                (cpu, bus) -> {
+                    for (byte letter :
+                            "[ 1.0] Kernel panic - not syncing: no init\n".getBytes(StandardCharsets.US_ASCII)) {
+                        bus.writePort(Uart16550.COM1_PORT, 1, letter);
+                    }
+                    bus.writePort(PanicPort.PORT, 1, bus.readPort(PanicPort.PORT, 1));
+                    return ExitReason.INTERRUPTED;
+                },
+                c -> {});
+        assertThat(outcome).isEqualTo(new Outcome.Crashed(Reason.GUEST_PANIC, "Kernel panic - not syncing: no init"));
     }
 
     @Test
@@ -194,10 +215,7 @@ final class VirtualMachineTest {
     void refusesAKernelThatIsNoneAndCannotBeUsedAfterwards() throws Exception {
         Files.writeString(kernel, "not a kernel");
         try (VirtualMachine machine = machine((cpu, bus) -> powerOff(bus), c -> {})) {
-            KagamiException refused = catchThrowableOfType(KagamiException.class, machine::start);
-            assertThat(refused.code()).isEqualTo(ErrorCode.KERNEL_UNUSABLE);
-            assertThat(refused).hasMessageContaining("kernel");
-            assertThat(refused.hint()).isNotBlank();
+            Refusals.refused(ErrorCode.KERNEL_UNUSABLE, machine::start, kernel);
             assertThatThrownBy(machine::start)
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("CREATED")
@@ -217,10 +235,10 @@ final class VirtualMachineTest {
                     return reset(bus);
                 },
                 c -> {});
-        assertThat(outcome)
-                .isInstanceOfSatisfying(
-                        Outcome.Crashed.class,
-                        crash -> assertThat(crash.reason()).isEqualTo(Reason.RESTART_FAILED));
+        assertThat(outcome).isInstanceOfSatisfying(Outcome.Crashed.class, crash -> {
+            assertThat(crash.reason()).isEqualTo(Reason.RESTART_FAILED);
+            assertThat(crash.detail()).contains(kernel.toString());
+        });
     }
 
     @Test
