@@ -4,8 +4,10 @@ import dev.kagami.net.EthernetLink;
 import dev.kagami.net.MacAddress;
 import dev.kagami.net.nat.Nat;
 import dev.kagami.net.nat.PortForward;
+import dev.kagami.vm.VirtualMachine.State;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.util.EnumSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -54,6 +56,7 @@ public final class NetworkCard {
      * @return the forward, with the port of the host that was chosen where any was asked for
      * @throws KagamiException when the host's port can't be listened on
      * @throws IllegalStateException when the card isn't behind NAT
+     * @throws MachineStateException when the machine has ended
      */
     public Network.Forward forward(Network.Forward forward) {
         return describe(Networks.forward(behindNat(), forward));
@@ -85,6 +88,9 @@ public final class NetworkCard {
     private Nat behindNat() {
         if (nat == null) {
             throw new IllegalStateException("only a card behind NAT has forwards; this one is connected otherwise");
+        }
+        if (nat.isClosed()) {
+            throw new MachineStateException("forward", State.STOPPED, EnumSet.of(State.RUNNING, State.PAUSED));
         }
         return nat;
     }

@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * A guest that has the agent (see {@link VirtualMachine#exec}) is told right away how late it is and has its random numbers begin
  * anew, before any other command; copies on a switch get addresses of their own.
  *
- * <p>Thread-safe. Machines that were made stay when the snapshot is closed.
+ * <p>Thread-safe. Machines that were made stay when the snapshot is closed; it makes no more then, which is an
+ * {@link IllegalStateException}.
  */
 public final class Snapshot implements AutoCloseable {
     private static final String MACHINE = "machine";
@@ -273,7 +274,8 @@ public final class Snapshot implements AutoCloseable {
         } catch (IOException | UncheckedIOException | OutOfMemoryError e) {
             throw new KagamiException(
                     ErrorCode.HOST_OUT_OF_MEMORY,
-                    "cannot make the memory of snapshot %s: %s".formatted(name, e),
+                    "cannot make the memory of snapshot %s: %s"
+                            .formatted(name, e.getCause() == null ? e : e.getCause()),
                     "check the limits of this process for memory and mappings; java.io.tmpdir must allow files of that size",
                     e);
         }

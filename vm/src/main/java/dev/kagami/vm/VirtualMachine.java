@@ -518,7 +518,7 @@ public final class VirtualMachine implements AutoCloseable {
             throw new KagamiException(
                     ErrorCode.SNAPSHOT_UNWRITABLE,
                     "cannot take a snapshot: " + e,
-                    "java.io.tmpdir must have room for the guest's memory",
+                    "java.io.tmpdir must be a directory with room for the guest's memory and disks",
                     e);
         } finally {
             operations.unlock();

@@ -131,7 +131,9 @@ final class MisuseTest {
             machine.start();
             card = machine.network(0);
         }
-        assertThatThrownBy(() -> card.forward(Network.Forward.tcp(0, 22))).isInstanceOf(KagamiException.class);
+        assertThatThrownBy(() -> card.forward(Network.Forward.tcp(0, 22)))
+                .isInstanceOf(MachineStateException.class)
+                .hasMessageContainingAll("forward", "RUNNING", "PAUSED", "STOPPED");
     }
 
     @Test

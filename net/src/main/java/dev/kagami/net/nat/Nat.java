@@ -232,6 +232,11 @@ public final class Nat implements AutoCloseable {
         return answer(statistics);
     }
 
+    /** {@return whether it has ended} */
+    public boolean isClosed() {
+        return closed;
+    }
+
     /** Ends all connections, closes all sockets, and stops the thread. */
     @Override
     public void close() {
