@@ -26,13 +26,35 @@ public final class PcBus implements Bus {
 
     private static final VarHandle PORT = MethodHandles.arrayElementVarHandle(PortRange[].class);
 
-    private final @Nullable PortRange[] ports = new PortRange[PORTS];
+    /** Ports that share an array of {@link #ports}: most arrays are {@link #NONE}. */
+    private static final int ROW = 256;
+
+    private static final VarHandle ROWS = MethodHandles.arrayElementVarHandle(PortRange[][].class);
+
+    /** What no device is attached to. */
+    private static final @Nullable PortRange[] NONE = new PortRange[ROW];
+
+    private final @Nullable PortRange[][] ports = new PortRange[PORTS / ROW][];
     private final CopyOnWriteArrayList<IntConsumer> endOfInterruptListeners = new CopyOnWriteArrayList<>();
     private volatile Window[] windows = new Window[0];
     private volatile IntSupplier acknowledge = () -> SPURIOUS_VECTOR;
 
     /** Makes a bus without devices. */
-    public PcBus() {}
+    public PcBus() {
+        Arrays.fill(ports, NONE);
+    }
+
+    private @Nullable PortRange range(int port) {
+        PortRange[] row = (PortRange[]) ROWS.getAcquire(ports, port / ROW);
+        return (PortRange) PORT.getAcquire(row, port % ROW);
+    }
+
+    private void set(int port, @Nullable PortRange range) {
+        if (ports[port / ROW] == NONE) {
+            ROWS.setRelease(ports, port / ROW, new PortRange[ROW]);
+        }
+        PORT.setVolatile(ports[port / ROW], port % ROW, range);
+    }
 
     /**
      * Attaches a device to ports.
@@ -51,19 +73,19 @@ public final class PcBus implements Bus {
         PortRange range = new PortRange(first + count, maxSize, device);
         synchronized (ports) {
             for (int port = first; port < first + count; port++) {
-                if (ports[port] != null) {
+                if (range(port) != null) {
                     throw new IllegalArgumentException("port %#x is taken".formatted(port));
                 }
             }
             for (int port = first; port < first + count; port++) {
-                PORT.setVolatile(ports, port, range);
+                set(port, range);
             }
         }
         return () -> {
             synchronized (ports) {
                 for (int port = first; port < first + count; port++) {
-                    if (ports[port] == range) {
-                        PORT.setVolatile(ports, port, null);
+                    if (range(port) == range) {
+                        set(port, null);
                     }
                 }
             }
@@ -132,7 +154,7 @@ public final class PcBus implements Bus {
         if (port < 0 || port >= PORTS) {
             return (int) ones(size);
         }
-        PortRange range = (PortRange) PORT.getAcquire(ports, port);
+        PortRange range = range(port);
         if (range != null && size <= range.maxSize && port + size <= range.end) {
             return range.device.read(port, size) & (int) ones(size);
         }
@@ -148,7 +170,7 @@ public final class PcBus implements Bus {
         if (port < 0 || port >= PORTS) {
             return;
         }
-        PortRange range = (PortRange) PORT.getAcquire(ports, port);
+        PortRange range = range(port);
         if (range != null && size <= range.maxSize && port + size <= range.end) {
             range.device.write(port, size, value & (int) ones(size));
         } else if (size > 1) {

@@ -4,6 +4,7 @@ import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.BitSet;
 
 /**
  * Where translated code of the kernel looks for the target of a branch: tables of pairs, minus a guest address and the host address of its
@@ -42,7 +43,7 @@ final class JumpCache {
     private final MemorySegment memory;
     private final UsedSlots[] used;
     private int victim;
-    private final boolean[][] globals;
+    private final BitSet[] globals;
 
     private final PageFilter pages = new PageFilter(PAGE_SHIFT);
     private final PageFilter largePages = new PageFilter(HUGE_SHIFT);
@@ -51,9 +52,10 @@ final class JumpCache {
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
         memory = HostMemory.mapData(views * VIEW_BYTES);
         used = new UsedSlots[views];
-        globals = new boolean[views][ENTRIES];
+        globals = new BitSet[views];
         for (int view = 0; view < views; view++) {
             used[view] = new UsedSlots(ENTRIES);
+            globals[view] = new BitSet();
         }
         emptyFirst();
     }
@@ -111,12 +113,12 @@ final class JumpCache {
                 to = j;
             }
         }
-        put(view, to, memory.get(LONG, at(view, i)), memory.get(LONG, at(view, i) + 8), globals[view][i]);
+        put(view, to, memory.get(LONG, at(view, i)), memory.get(LONG, at(view, i) + 8), globals[view].get(i));
     }
 
     private void put(int view, int i, long minusGuest, long host, boolean global) {
         used[view].add(i, global);
-        globals[view][i] = global;
+        globals[view].set(i, global);
         memory.set(LONG, at(view, i), minusGuest);
         memory.set(LONG, at(view, i) + 8, host);
     }
@@ -180,7 +182,7 @@ final class JumpCache {
             UsedSlots slots = used[view];
             for (int j = 0; j < (keepGlobal ? slots.localCount() : slots.count()); j++) {
                 int i = slots.get(j);
-                if (!keepGlobal || !globals[view][i]) {
+                if (!keepGlobal || !globals[view].get(i)) {
                     empty(view, i);
                 }
             }

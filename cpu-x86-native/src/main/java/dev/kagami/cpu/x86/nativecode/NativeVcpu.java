@@ -81,8 +81,8 @@ final class NativeVcpu extends TranslatingVcpu {
         disturbance = options.disturbance();
         state = arena.allocate(StateBlock.SIZE, 64);
         jumps = new JumpCache(JUMP_VIEWS);
-        userJumps = new UserJumps(arena, JUMP_VIEWS);
-        tlb = new SoftTlb(arena.allocate(VIEWS * SoftTlb.VIEW_BYTES, 64), VIEWS);
+        userJumps = new UserJumps(JUMP_VIEWS);
+        tlb = new SoftTlb(VIEWS);
         memory = HostMemory.mapCode(options.codeBytes());
         code = new TranslatedCode(this, options, memory, userJumps);
         enterPlain = entry(translator.entry().emitEnter(false));
@@ -123,6 +123,7 @@ final class NativeVcpu extends TranslatingVcpu {
                 code.close();
                 jumps.close();
                 userJumps.close();
+                tlb.close();
             }
         }
     }
@@ -625,5 +626,6 @@ final class NativeVcpu extends TranslatingVcpu {
         code.giveBack();
         jumps.giveBack();
         userJumps.forgetAll();
+        tlb.giveBack();
     }
 }

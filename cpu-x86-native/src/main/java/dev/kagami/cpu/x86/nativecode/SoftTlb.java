@@ -29,21 +29,41 @@ final class SoftTlb {
     /** Where there are parts of large pages. */
     private final PageFilter largePages = new PageFilter(JumpCache.HUGE_SHIFT);
 
-    SoftTlb(MemorySegment memory, int views) {
-        this.memory = memory;
+    SoftTlb(int views) {
+        // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
+        memory = HostMemory.mapData(views * VIEW_BYTES);
         used = new UsedSlots[views];
         flags = new byte[views][ENTRIES];
         for (int view = 0; view < views; view++) {
             used[view] = new UsedSlots(ENTRIES);
-            for (int slot = 0; slot < ENTRIES; slot++) {
-                empty(view, slot);
-            }
+            emptyAlways(view);
         }
     }
 
-    /** {@return what an empty entry holds: minus a page whose addresses never lead to this slot} */
+    /** Forgets all, and gives the memory back to the host. */
+    void giveBack() {
+        clear(false);
+        HostMemory.empty(memory);
+        for (int view = 0; view < used.length; view++) {
+            emptyAlways(view);
+        }
+    }
+
+    void close() {
+        HostMemory.unmap(memory);
+    }
+
+    /**
+     * {@return what an empty entry holds: minus a page whose addresses never lead to this slot} Page 0 is such a page for all but
+     * its own slot, and the last one: of an access that wraps around, the end is looked at.
+     */
     private static long none(int slot) {
-        return -((long) (slot ^ ENTRIES / 2) << PAGE_SHIFT);
+        return slot == 0 || slot == ENTRIES - 1 ? -((long) ENTRIES / 2 << PAGE_SHIFT) : 0;
+    }
+
+    private void emptyAlways(int view) {
+        empty(view, 0);
+        empty(view, ENTRIES - 1);
     }
 
     static int slot(long address) {

@@ -1,7 +1,6 @@
 package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -42,8 +41,7 @@ final class UserJumps {
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
 
-    /** Open addressing; twice as large as needed, so that there is always an end of a search. */
-    private static final int KEYS = 2 * MAX_TABLES;
+    private static final int FEW_KEYS = 256;
 
     /** A key that no page has. */
     private static final long NO_KEY = -1;
@@ -51,31 +49,32 @@ final class UserJumps {
     private final MemorySegment first;
     private final UsedSlots[] used;
     private final MemorySegment tables;
-    private final long[] keys = new long[KEYS];
-    private final int[] numbers = new int[KEYS];
+
+    /** Open addressing; at least twice as large as needed, so that there is always an end of a search. */
+    private long[] keys = new long[FEW_KEYS];
+
+    private int[] numbers = new int[FEW_KEYS];
     private int count;
 
     /**
      * Creates empty tables.
      *
-     * @param arena owner of the first step's tables
      * @param views how many there are
      */
-    UserJumps(Arena arena, int views) {
-        first = arena.allocate(views * VIEW_BYTES, 64);
+    UserJumps(int views) {
+        // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
+        first = HostMemory.mapData(views * VIEW_BYTES);
         used = new UsedSlots[views];
         for (int view = 0; view < views; view++) {
             used[view] = new UsedSlots(PAGES);
-            for (int slot = 0; slot < PAGES; slot++) {
-                empty(view, slot);
-            }
+            empty(view, 0);
         }
-        // Zero already, and memory of the host only where it is used.
         tables = HostMemory.mapData((long) MAX_TABLES * TABLE_BYTES);
         Arrays.fill(keys, NO_KEY);
     }
 
     void close() {
+        HostMemory.unmap(first);
         HostMemory.unmap(tables);
     }
 
@@ -90,7 +89,7 @@ final class UserJumps {
 
     /** Makes an entry hold minus a page that never leads to it. */
     private void empty(int view, int slot) {
-        first.set(LONG, at(view, slot), -((long) (slot ^ PAGES / 2) << PAGE_SHIFT));
+        first.set(LONG, at(view, slot), slot == 0 ? -((long) PAGES / 2 << PAGE_SHIFT) : 0);
     }
 
     private static long at(int view, int slot) {
@@ -161,9 +160,9 @@ final class UserJumps {
 
     private int find(int page, int mode) {
         long key = key(page, mode);
-        int slot = (int) (key * 0x9E37_79B9_7F4A_7C15L >>> 32) & KEYS - 1;
+        int slot = (int) (key * 0x9E37_79B9_7F4A_7C15L >>> 32) & keys.length - 1;
         while (keys[slot] != key && keys[slot] != NO_KEY) {
-            slot = slot + 1 & KEYS - 1;
+            slot = slot + 1 & keys.length - 1;
         }
         return slot;
     }
@@ -176,15 +175,35 @@ final class UserJumps {
         if (count == MAX_TABLES) {
             forgetAll();
             slot = find(page, mode);
+        } else if (2 * count == keys.length) {
+            grow();
+            slot = find(page, mode);
         }
         keys[slot] = key(page, mode);
         numbers[slot] = count;
         return count++;
     }
 
+    private void grow() {
+        long[] oldKeys = keys;
+        int[] oldNumbers = numbers;
+        keys = new long[2 * oldKeys.length];
+        numbers = new int[keys.length];
+        Arrays.fill(keys, NO_KEY);
+        for (int i = 0; i < oldKeys.length; i++) {
+            if (oldKeys[i] != NO_KEY) {
+                int slot = find((int) (oldKeys[i] >> 32), (int) oldKeys[i]);
+                keys[slot] = oldKeys[i];
+                numbers[slot] = oldNumbers[i];
+            }
+        }
+    }
+
     /** Begins anew, for example when all tables are taken; blocks are entered again when they are looked for. */
     void forgetAll() {
         clear();
+        keys = new long[FEW_KEYS];
+        numbers = new int[FEW_KEYS];
         Arrays.fill(keys, NO_KEY);
         count = 0;
         HostMemory.empty(tables);

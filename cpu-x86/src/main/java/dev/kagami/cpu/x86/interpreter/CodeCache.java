@@ -38,12 +38,18 @@ final class CodeCache implements CodeWriteListener {
 
     private static final long MAX_OPS = Runtime.getRuntime().maxMemory() / HEAP_SHARE / BYTES_PER_OP;
 
+    /** log2 of how many pages of RAM share an array of {@link #pages}: most of RAM never holds code. */
+    private static final int CHUNK_SHIFT = 8;
+
+    private static final int CHUNK = 1 << CHUNK_SHIFT;
+
     private static final VarHandle PAGES = MethodHandles.arrayElementVarHandle(CodePage[].class);
+    private static final VarHandle CHUNKS = MethodHandles.arrayElementVarHandle(CodePage[][].class);
 
     private final Cpu cpu;
 
     /** By number. Others look here for whether there is something to announce. */
-    private final @Nullable CodePage[] pages;
+    private final @Nullable CodePage @Nullable [][] pages;
 
     private int pageCount;
 
@@ -74,7 +80,8 @@ final class CodeCache implements CodeWriteListener {
 
     CodeCache(Cpu cpu) {
         this.cpu = cpu;
-        pages = new CodePage[(int) (cpu.memory.size() >>> Mmu.PAGE_SHIFT)];
+        pages = new CodePage
+                [(int) (cpu.memory.size() + ((long) CHUNK << Mmu.PAGE_SHIFT) - 1 >>> Mmu.PAGE_SHIFT + CHUNK_SHIFT)][];
         tag = tags[0];
         target = targets[0];
         global = globals[0];
@@ -168,7 +175,7 @@ final class CodeCache implements CodeWriteListener {
 
     /** {@return the page object of a page of RAM, made and watched for writes if it is new} */
     CodePage pageOf(int number) {
-        CodePage page = pages[number];
+        CodePage page = known(number);
         if (page == null) {
             if (pageCount >= MAX_PAGES) {
                 dropAll();
@@ -178,7 +185,7 @@ final class CodeCache implements CodeWriteListener {
             // No CPU is in the middle of a write now, and none makes one behind our back from now on.
             cpu.rendezvous.begin(cpu);
             try {
-                PAGES.setVolatile(pages, number, page);
+                set(number, page);
                 cpu.memory.watch(number);
                 cpu.processors.trapWrites(number);
             } finally {
@@ -188,9 +195,24 @@ final class CodeCache implements CodeWriteListener {
         return page;
     }
 
+    /** {@return the page object of a page of RAM, or null when it holds no code; for any thread} */
+    private @Nullable CodePage known(int number) {
+        CodePage[] chunk = (CodePage[]) CHUNKS.getVolatile(pages, number >> CHUNK_SHIFT);
+        return chunk == null ? null : (CodePage) PAGES.getVolatile(chunk, number & CHUNK - 1);
+    }
+
+    private void set(int number, @Nullable CodePage page) {
+        CodePage[] chunk = (CodePage[]) CHUNKS.getVolatile(pages, number >> CHUNK_SHIFT);
+        if (chunk == null) {
+            chunk = new CodePage[CHUNK];
+            CHUNKS.setVolatile(pages, number >> CHUNK_SHIFT, chunk);
+        }
+        PAGES.setVolatile(chunk, number & CHUNK - 1, page);
+    }
+
     /** Handles a write by this CPU to a watched page. */
     void written(int number, int from, int bytes) {
-        CodePage page = pages[number];
+        CodePage page = known(number);
         if (page != null && page.touches(from, bytes)) {
             drop(page);
         }
@@ -224,7 +246,7 @@ final class CodeCache implements CodeWriteListener {
     private void drop(CodePage page) {
         page.invalidate();
         opCount -= page.ops();
-        PAGES.setVolatile(pages, page.number, null);
+        set(page.number, null);
         pageCount--;
         cpu.memory.unwatch(page.number);
         for (int view = 0; view < 2; view++) {
@@ -243,7 +265,7 @@ final class CodeCache implements CodeWriteListener {
 
     /** Takes note of a write by a device or by another CPU; may be called from any thread. */
     void writtenElsewhere(int number, int from, int bytes) {
-        CodePage page = (CodePage) PAGES.getVolatile(pages, number);
+        CodePage page = known(number);
         if (page != null && page.noteWritten(from, bytes)) {
             written.add(number);
             cpu.signal(Cpu.EVENT_CODE_WRITTEN);
@@ -253,7 +275,7 @@ final class CodeCache implements CodeWriteListener {
     /** Drops the pages of which others have written code. */
     void dropWritten() {
         for (Integer number = written.poll(); number != null; number = written.poll()) {
-            CodePage page = pages[number];
+            CodePage page = known(number);
             if (page != null && page.takeWritten()) {
                 drop(page);
             }
@@ -262,10 +284,17 @@ final class CodeCache implements CodeWriteListener {
 
     private void dropAll() {
         flushTranslations(false);
-        for (CodePage page : pages) {
-            if (page != null) {
-                drop(page);
+        for (int i = 0; i < pages.length; i++) {
+            CodePage[] chunk = pages[i];
+            if (chunk == null) {
+                continue;
             }
+            for (CodePage page : chunk) {
+                if (page != null) {
+                    drop(page);
+                }
+            }
+            CHUNKS.setVolatile(pages, i, null);
         }
     }
 

@@ -8,7 +8,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The blocks decoded from one physical page. */
 final class CodePage {
-    private static final int BUCKETS = 256;
+    /** A page has some ten blocks; more buckets are made as they come. */
+    private static final int FEW_BUCKETS = 16;
+
     private static final int LINE_SHIFT = 6;
 
     /** So many tails are kept before those of dropped blocks are looked for. */
@@ -20,7 +22,10 @@ final class CodePage {
     /** Number of the page in the RAM mapping. */
     final int number;
 
-    private final Block[] buckets = new Block[BUCKETS];
+    private Block[] buckets = new Block[FEW_BUCKETS];
+
+    private int blocks;
+
     /** Blocks of one instruction that begins on another page and ends on this one. */
     private final List<Block> tails = new ArrayList<>();
 
@@ -55,8 +60,8 @@ final class CodePage {
         this.number = number;
     }
 
-    private static int bucket(int start) {
-        return (start ^ start >> 6) & BUCKETS - 1;
+    private int bucket(int start) {
+        return (start ^ start >> 6) & buckets.length - 1;
     }
 
     @Nullable
@@ -75,11 +80,31 @@ final class CodePage {
             remove(same);
             same.invalidate();
         }
-        int bucket = bucket(block.start);
+        if (blocks == buckets.length) {
+            grow();
+        }
         ops += block.ops.length;
+        enter(block);
+        blocks++;
+        lines |= lineMask(block.start, Math.min(block.bytes, Mmu.PAGE_SIZE - block.start));
+    }
+
+    private void enter(Block block) {
+        int bucket = bucket(block.start);
         block.nextInBucket = buckets[bucket];
         buckets[bucket] = block;
-        lines |= lineMask(block.start, Math.min(block.bytes, Mmu.PAGE_SIZE - block.start));
+    }
+
+    private void grow() {
+        Block[] old = buckets;
+        buckets = new Block[2 * old.length];
+        Block next;
+        for (Block first : old) {
+            for (Block block = first; block != null; block = next) {
+                next = block.nextInBucket;
+                enter(block);
+            }
+        }
     }
 
     /** Notes a block that begins on another page and whose last {@code bytes} bytes are at the start of this one. */
@@ -113,6 +138,7 @@ final class CodePage {
                 } else {
                     previous.nextInBucket = b.nextInBucket;
                 }
+                blocks--;
                 return;
             }
         }
@@ -152,12 +178,13 @@ final class CodePage {
     /** Drops all blocks. */
     void invalidate() {
         lines = 0;
-        for (int i = 0; i < BUCKETS; i++) {
+        for (int i = 0; i < buckets.length; i++) {
             for (Block block = buckets[i]; block != null; block = block.nextInBucket) {
                 block.invalidate();
             }
             buckets[i] = null;
         }
+        blocks = 0;
         for (Block block : tails) {
             block.invalidate();
             block.page.remove(block);

@@ -7,12 +7,14 @@ import java.util.Arrays;
  * flush looks at nothing that it keeps. A slot may be in both lists. Belongs to one thread.
  */
 public final class UsedSlots {
-    private static final byte LOCAL = 1;
-    private static final byte GLOBAL = 2;
 
     private static final int FEW = 64;
 
-    private final byte[] lists;
+    /** A bit for each slot: whether it is in the list. */
+    private final long[] inLocals;
+
+    private final long[] inGlobals;
+
     private int[] locals = new int[FEW];
     private int[] globals = new int[FEW];
     private int localCount;
@@ -24,7 +26,8 @@ public final class UsedSlots {
      * @param slots size of the table
      */
     public UsedSlots(int slots) {
-        lists = new byte[slots];
+        inLocals = new long[(slots + Long.SIZE - 1) / Long.SIZE];
+        inGlobals = new long[inLocals.length];
     }
 
     /**
@@ -34,11 +37,11 @@ public final class UsedSlots {
      * @param global whether by a global page
      */
     public void add(int slot, boolean global) {
-        byte list = global ? GLOBAL : LOCAL;
-        if ((lists[slot] & list) != 0) {
+        long[] in = global ? inGlobals : inLocals;
+        if ((in[slot / Long.SIZE] & 1L << slot) != 0) {
             return;
         }
-        lists[slot] |= list;
+        in[slot / Long.SIZE] |= 1L << slot;
         if (global) {
             if (globalCount == globals.length) {
                 globals = Arrays.copyOf(globals, 2 * globalCount);
@@ -80,12 +83,12 @@ public final class UsedSlots {
     /** Empties the list of what pages that are not global have used, and the other one too if {@code all}. */
     public void clear(boolean all) {
         for (int i = 0; i < localCount; i++) {
-            lists[locals[i]] &= ~LOCAL;
+            inLocals[locals[i] / Long.SIZE] = 0;
         }
         localCount = 0;
         if (all) {
             for (int i = 0; i < globalCount; i++) {
-                lists[globals[i]] = 0;
+                inGlobals[globals[i] / Long.SIZE] = 0;
             }
             globalCount = 0;
         }
