@@ -66,7 +66,7 @@ final class Background {
         } catch (IOException e) {
             throw new KagamiException(
                     ErrorCode.CONTROL_FAILED,
-                    "cannot start a process in the background: " + e.getMessage(),
+                    "cannot start a process in the background: " + e,
                     "check that there is a shell, and that %s can be written".formatted(directory),
                     e);
         }

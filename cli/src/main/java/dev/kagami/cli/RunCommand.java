@@ -112,6 +112,12 @@ final class RunCommand implements Callable<Integer> {
 
     private Optional<LinuxBoot> prepare(Machines.@Nullable Claim claim, PrintWriter err, Optional<Terminal.Size> size) {
         storage.prepare(claim == null ? null : claim.directory(), err);
+        if (cloudInit.isGiven() && boot.isDefaultGuest(storage)) {
+            throw new KagamiException(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "the default guest has no cloud-init, which host names, users and keys are for",
+                    "name an image that has it, with --disk or --image");
+        }
         return boot.kernel(storage, err, size);
     }
 
@@ -146,12 +152,6 @@ final class RunCommand implements Callable<Integer> {
         networks.addTo(c, storage);
         devices.addTo(c);
         debugging.addTo(c, trace);
-        if (cloudInit.isGiven() && boot.isDefaultGuest(storage)) {
-            throw new KagamiException(
-                    ErrorCode.INVALID_CONFIGURATION,
-                    "the default guest has no cloud-init, which host names, users and keys are for",
-                    "name an image that has it, with --disk");
-        }
         cloudInit.seed().ifPresent(c::cloudInit);
     }
 

@@ -75,7 +75,12 @@ final class StopCommand implements Callable<Integer> {
             }
             client.stop();
         }
-        if (!hasEnded(machines, name, PULLING)) {
+        requireEnd(machines, name, PULLING);
+    }
+
+    /** Waits for the end of a machine whose plug was pulled. */
+    static void requireEnd(Machines machines, String name, Duration patience) throws InterruptedException {
+        if (!hasEnded(machines, name, patience)) {
             throw new KagamiException(
                     ErrorCode.CONTROL_FAILED,
                     "the process of '%s' doesn't end".formatted(name),

@@ -108,6 +108,10 @@ final class StorageOptions {
                     "set XDG_DATA_HOME to a directory that you can write to",
                     e);
         }
+        if (diskSize != null && isEmpty()) {
+            throw new KagamiException(
+                    ErrorCode.INVALID_CONFIGURATION, "--disk-size needs a disk", "name one with --disk or --image");
+        }
     }
 
     void addTo(VirtualMachineConfig.Builder c) {
@@ -115,10 +119,6 @@ final class StorageOptions {
         imageDisk.ifPresent(all::add);
         disks.forEach(disk -> all.add(temporary ? forget(disk) : disk));
         if (diskSize != null) {
-            if (all.isEmpty()) {
-                throw new KagamiException(
-                        ErrorCode.INVALID_CONFIGURATION, "--disk-size needs a disk", "name one with --disk or --image");
-            }
             all.set(0, all.getFirst().grownTo(diskSize));
         }
         all.forEach(c::disk);

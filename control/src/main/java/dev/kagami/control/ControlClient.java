@@ -18,6 +18,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -60,7 +61,7 @@ public final class ControlClient implements AutoCloseable {
 
     /** {@return what the machine is and does} */
     public MachineStatus status() {
-        return Messages.toMachine(object("GET", "/v1/machine", null));
+        return object("GET", "/v1/machine", null, Messages::toMachine);
     }
 
     /** Presses the machine's power button, which a guest takes for a request to shut down. */
@@ -107,7 +108,7 @@ public final class ControlClient implements AutoCloseable {
      * @return its exit status and what it printed, 32 MiB at most
      */
     public CommandResult exec(String command, byte[] input, Duration timeout) {
-        return Messages.toResult(object(
+        return object(
                 "POST",
                 "/v1/exec",
                 Map.of(
@@ -116,7 +117,8 @@ public final class ControlClient implements AutoCloseable {
                         "stdin",
                         Base64.getEncoder().encodeToString(input),
                         "timeoutSeconds",
-                        Math.max(1, timeout.toSeconds()))));
+                        Math.max(1, timeout.toSeconds())),
+                Messages::toResult);
     }
 
     /**
@@ -151,6 +153,8 @@ public final class ControlClient implements AutoCloseable {
             return ExecStream.follow(in, out, input, output, error);
         } catch (IOException e) {
             throw ended(e);
+        } catch (IllegalArgumentException e) {
+            throw foreign(e);
         }
     }
 
@@ -167,12 +171,12 @@ public final class ControlClient implements AutoCloseable {
 
     /** {@return the ports that are forwarded to the guest} */
     public List<Network.Forward> forwards() {
-        return Messages.toForwards(object("GET", "/v1/forwards", null));
+        return object("GET", "/v1/forwards", null, Messages::toForwards);
     }
 
     /** {@return a forward that was added, with the actual port} */
     public Network.Forward addForward(Network.Forward forward) {
-        return Messages.toForward(object("POST", "/v1/forwards", Messages.ofForward(forward)));
+        return object("POST", "/v1/forwards", Messages.ofForward(forward), Messages::toForward);
     }
 
     /**
@@ -208,7 +212,17 @@ public final class ControlClient implements AutoCloseable {
     }
 
     private Map<String, Object> object(String method, String path, @Nullable Map<String, Object> body) {
-        return Json.read(call(method, path, body).body());
+        return object(method, path, body, Function.identity());
+    }
+
+    private <T> T object(
+            String method, String path, @Nullable Map<String, Object> body, Function<Map<String, Object>, T> reader) {
+        byte[] answer = call(method, path, body).body();
+        try {
+            return reader.apply(Json.read(answer));
+        } catch (IllegalArgumentException e) {
+            throw foreign(e);
+        }
     }
 
     private HttpMessage call(String method, String path, @Nullable Map<String, Object> body) {
@@ -237,12 +251,16 @@ public final class ControlClient implements AutoCloseable {
         } catch (IOException e) {
             throw ended(e);
         } catch (HttpException | IllegalArgumentException e) {
-            throw new KagamiException(
-                    ErrorCode.CONTROL_FAILED,
-                    "what answers at %s is no machine, or one of another version: %s".formatted(socket, e.getMessage()),
-                    "use the version of kagami that the machine was started with",
-                    e);
+            throw foreign(e);
         }
+    }
+
+    private KagamiException foreign(Exception e) {
+        return new KagamiException(
+                ErrorCode.CONTROL_FAILED,
+                "what answers at %s is no machine, or one of another version: %s".formatted(socket, e.getMessage()),
+                "use the version of kagami that the machine was started with",
+                e);
     }
 
     private KagamiException ended(IOException e) {

@@ -203,12 +203,14 @@ public final class ControlServer implements AutoCloseable {
     }
 
     private static Response error(int status, String code, String message, String hint) {
-        return Response.of(status, JSON, Json.write(Messages.ofError(code, message, hint)));
+        return error(status, Messages.ofError(code, message, hint));
+    }
+
+    private static Response error(int status, Map<String, Object> error) {
+        return Response.of(status, JSON, Json.write(error));
     }
 
     private final class Handler implements HttpServer.Handler {
-        private static final String SEE_DESCRIPTION = "GET /v1/openapi.json describes what there is";
-
         @Override
         public Response answer(Request request) {
             try {
@@ -218,11 +220,7 @@ public final class ControlServer implements AutoCloseable {
             } catch (KagamiException e) {
                 return error(CONFLICT, e.code().name(), String.valueOf(e.getMessage()), e.hint());
             } catch (MachineStateException e) {
-                return error(
-                        CONFLICT,
-                        ErrorCode.WRONG_STATE.name(),
-                        String.valueOf(e.getMessage()),
-                        "see its state with: kagami ps");
+                return error(CONFLICT, Messages.ofError(e));
             } catch (IllegalArgumentException e) {
                 return refuse(BAD_REQUEST, String.valueOf(e.getMessage()));
             } catch (RuntimeException e) {
@@ -235,7 +233,7 @@ public final class ControlServer implements AutoCloseable {
 
         @Override
         public Response refuse(int status, String message) {
-            return error(status, "BAD_REQUEST", message, SEE_DESCRIPTION);
+            return error(status, Messages.ofWrongRequest(message));
         }
     }
 

@@ -2,6 +2,7 @@ package dev.kagami.control;
 
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.KagamiException;
+import dev.kagami.vm.MachineStateException;
 import dev.kagami.vm.VirtualMachine;
 import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
@@ -97,6 +98,10 @@ final class ExecStream {
             feeder.interrupt();
         } catch (KagamiException e) {
             fail(sender, Messages.ofError(e.code().name(), String.valueOf(e.getMessage()), e.hint()));
+        } catch (MachineStateException e) {
+            fail(sender, Messages.ofError(e));
+        } catch (IllegalArgumentException e) {
+            fail(sender, Messages.ofWrongRequest(String.valueOf(e.getMessage())));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -109,7 +114,7 @@ final class ExecStream {
 
     /** Passes the client's input on, and kills the command when the client is gone. */
     @SuppressWarnings("try") // closed early, when the client says so
-    private static void feed(Process process, InputStream in) {
+    static void feed(Process process, InputStream in) {
         DataInputStream frames = new DataInputStream(in);
         boolean open = true;
         try (OutputStream input = process.getOutputStream()) {
@@ -154,6 +159,7 @@ final class ExecStream {
      * @return its exit status
      * @throws KagamiException what the machine answers
      * @throws IOException when the connection ends
+     * @throws IllegalArgumentException when what comes is no frame
      */
     static int follow(InputStream in, OutputStream out, InputStream input, OutputStream output, OutputStream error)
             throws IOException {
@@ -172,7 +178,7 @@ final class ExecStream {
             int type = frames.readUnsignedByte();
             int length = frames.readInt();
             if (length < 0 || length > 1 << 20) {
-                throw new IOException("a frame of %d bytes".formatted(length));
+                throw new IllegalArgumentException("a frame of %d bytes".formatted(length));
             }
             byte[] bytes = frames.readNBytes(length);
             switch (type) {
@@ -182,7 +188,7 @@ final class ExecStream {
                     return new DataInputStream(new ByteArrayInputStream(bytes)).readInt();
                 }
                 case ERROR -> throw Messages.toException(Json.read(bytes));
-                default -> throw new IOException("a frame of type " + type);
+                default -> throw new IllegalArgumentException("a frame of type " + type);
             }
         }
     }

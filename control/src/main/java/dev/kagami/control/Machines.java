@@ -8,6 +8,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -207,17 +208,16 @@ public final class Machines {
     }
 
     private static List<String> list(Path directory) {
-        if (!Files.isDirectory(directory)) {
-            return List.of();
-        }
         try (Stream<Path> files = Files.list(directory)) {
             return List.copyOf(
                     files.map(file -> file.getFileName().toString()).collect(Collectors.toCollection(TreeSet::new)));
+        } catch (NoSuchFileException e) {
+            return List.of();
         } catch (IOException e) {
             throw new KagamiException(
                     ErrorCode.CONTROL_FAILED,
-                    "cannot list %s: %s".formatted(directory, e.getMessage()),
-                    "check its permissions",
+                    "cannot list %s: %s".formatted(directory, e),
+                    "make it a directory that you may read",
                     e);
         }
     }

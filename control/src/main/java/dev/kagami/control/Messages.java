@@ -3,6 +3,7 @@ package dev.kagami.control;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.ExecResult;
 import dev.kagami.vm.KagamiException;
+import dev.kagami.vm.MachineStateException;
 import dev.kagami.vm.Network;
 import dev.kagami.vm.VirtualMachine;
 import dev.kagami.vm.VirtualMachineStats;
@@ -30,6 +31,14 @@ final class Messages {
         error.put("message", message);
         error.put("hint", hint);
         return error;
+    }
+
+    static Map<String, Object> ofError(MachineStateException e) {
+        return ofError(ErrorCode.WRONG_STATE.name(), String.valueOf(e.getMessage()), "see its state with: kagami ps");
+    }
+
+    static Map<String, Object> ofWrongRequest(String message) {
+        return ofError("BAD_REQUEST", message, "GET /v1/openapi.json describes what there is");
     }
 
     static KagamiException toException(Map<String, Object> error) {
@@ -156,7 +165,12 @@ final class Messages {
 
     /** {@return what a member holds in base 64 (RFC 4648, 4)} */
     static byte[] bytes(Map<String, Object> object, String member) {
-        return Base64.getDecoder().decode(text(object, member, ""));
+        String text = text(object, member, "");
+        try {
+            return Base64.getDecoder().decode(text);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(member + " must be in base 64: " + e.getMessage(), e);
+        }
     }
 
     static Duration timeout(Map<String, Object> object, String member) {

@@ -1,16 +1,16 @@
 package dev.kagami.control;
 
+import static dev.kagami.control.Refusals.assertCode;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.kagami.vm.ErrorCode;
-import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.Network;
 import dev.kagami.vm.VirtualMachine;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
@@ -30,7 +30,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -84,13 +85,6 @@ final class ControlServerTest {
         return Files.write(directory.resolve("kernel"), image.put(code).array());
     }
 
-    private static void assertCode(ErrorCode code, ThrowingCallable call) {
-        assertThatThrownBy(call).isInstanceOfSatisfying(KagamiException.class, e -> {
-            assertThat(e.code()).isEqualTo(code);
-            assertThat(e.hint()).isNotEmpty();
-        });
-    }
-
     @Test
     void tellsWhatTheMachineIs() throws Exception {
         try (ControlClient client = machines.connect("foobar")) {
@@ -112,24 +106,53 @@ final class ControlServerTest {
         try (ControlClient client = machines.connect("foobar")) {
             client.pause();
             assertThat(machine.state()).isEqualTo(VirtualMachine.State.PAUSED);
-            assertCode(ErrorCode.WRONG_STATE, client::pause);
+            assertCode(ErrorCode.WRONG_STATE, client::pause, "pause", "RUNNING", "PAUSED");
             client.resume();
-            assertCode(ErrorCode.WRONG_STATE, client::resume);
+            assertCode(ErrorCode.WRONG_STATE, client::resume, "resume", "PAUSED", "RUNNING");
             client.reset();
             client.requestStop();
             client.stop();
             assertThat(machine.awaitShutdown(Duration.ofSeconds(30))).isPresent();
             server.close();
-            assertCode(ErrorCode.MACHINE_UNKNOWN, client::status);
+            assertCode(ErrorCode.MACHINE_UNKNOWN, client::status, "has ended");
         }
     }
 
     @Test
     void aGuestWithoutAnAgentRunsNoCommands() {
         try (ControlClient client = machines.connect("foobar")) {
-            assertThatThrownBy(() -> client.exec("echo 42", new byte[0], Duration.ofSeconds(1)))
-                    .isInstanceOfSatisfying(
-                            KagamiException.class, e -> assertThat(e.hint()).isNotEmpty());
+            assertCode(
+                    ErrorCode.GUEST_AGENT_UNAVAILABLE,
+                    () -> client.exec("echo 42", new byte[0], Duration.ofSeconds(1)));
+        }
+        assertCode(ErrorCode.GUEST_AGENT_UNAVAILABLE, () -> follow("foobar", "echo 42"), "no agent");
+    }
+
+    private int follow(String name, String command) {
+        try (ControlClient client = machines.connect(name)) {
+            return client.exec(
+                    command,
+                    InputStream.nullInputStream(),
+                    OutputStream.nullOutputStream(),
+                    OutputStream.nullOutputStream(),
+                    Duration.ofSeconds(1));
+        }
+    }
+
+    @Test
+    void aPausedMachineAndOneThatIsAskedForNonsenseSaySoToWhoFollowsACommand() throws Exception {
+        machine.pause();
+        assertCode(ErrorCode.WRONG_STATE, () -> follow("foobar", "echo 42"), "RUNNING", "PAUSED");
+        Path kernel = kernel();
+        try (Machines.Claim other = machines.claim("other");
+                VirtualMachine withAgent = VirtualMachine.create(c -> c.linux(l -> l.kernel(kernel))
+                        .memory(MemorySize.ofMebibytes(16))
+                        .cloudInit(i -> i.hostname("other")))) {
+            withAgent.start();
+            try (ControlServer second = ControlServer.start(other, withAgent, console)) {
+                assertThat(second.routes()).isNotEmpty();
+                assertCode(ErrorCode.CONTROL_FAILED, () -> follow("other", "echo \0"), "zero bytes");
+            }
         }
     }
 
@@ -140,9 +163,10 @@ final class ControlServerTest {
             client.save(file, true);
             assertThat(file).isNotEmptyFile();
             assertThat(client.status().state()).isEqualTo(VirtualMachine.State.RUNNING);
-            assertThatThrownBy(() -> client.save(directory.resolve("no/such/directory/state"), false))
-                    .isInstanceOf(KagamiException.class)
-                    .hasMessageContaining("no/such/directory");
+            assertCode(
+                    ErrorCode.SNAPSHOT_UNWRITABLE,
+                    () -> client.save(directory.resolve("no/such/directory/state"), false),
+                    "no/such/directory");
         }
     }
 
@@ -155,10 +179,16 @@ final class ControlServerTest {
             assertThat(added.local().getPort()).isPositive();
             assertThat(client.forwards()).containsExactly(added);
             assertThat(client.status().forwards()).containsExactly(added);
-            assertCode(ErrorCode.NETWORK_UNUSABLE, () -> client.addForward(added));
+            assertCode(
+                    ErrorCode.NETWORK_UNUSABLE,
+                    () -> client.addForward(added),
+                    String.valueOf(added.local().getPort()));
             client.removeForward(added);
             assertThat(client.forwards()).isEmpty();
-            assertCode(ErrorCode.CONTROL_FAILED, () -> client.removeForward(added));
+            assertCode(
+                    ErrorCode.CONTROL_FAILED,
+                    () -> client.removeForward(added),
+                    String.valueOf(added.local().getPort()));
         }
     }
 
@@ -243,9 +273,14 @@ final class ControlServerTest {
             {"POST /v1/forwards HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", "501"},
             {"POST /v1/forwards HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", "413"},
             {"GET /v1/machine HTTP/1.1\r\nX: " + "y".repeat(9000) + "\r\n\r\n", "431"},
+            {"GET /v1/machine HTTP/1.1\r\n" + fields(65) + "\r\n", "431"},
+            {"GET /v1/machine HTTP/1.1\r\nX: \0\r\n\r\n", "400"},
             {"GET /v1/console" + end, "426"},
             {"DELETE /v1/forwards/tcp/host.example/22" + end, "400"},
             {"DELETE /v1/forwards/sctp/127.0.0.1/22" + end, "400"},
+            {"DELETE /v1/forwards/tcp/127.0.0.1/ssh" + end, "400"},
+            {"DELETE /v1/forwards/tcp/127.0.0.1/65536" + end, "400"},
+            {"DELETE /v1/forwards/tcp/127.0.0.1/22" + end, "404"},
         }) {
             assertThat(raw(each[0]))
                     .as(each[0])
@@ -266,6 +301,30 @@ final class ControlServerTest {
                     .as(body)
                     .startsWith("HTTP/1.1 400");
         }
+    }
+
+    private static String fields(int count) {
+        return IntStream.range(0, count).mapToObj("X-%d: y\r\n"::formatted).collect(Collectors.joining());
+    }
+
+    @Test
+    void bodiesThatAreWrongAreRefusedWithTheMembersName() throws Exception {
+        for (String[] each : new String[][] {
+            {"/v1/machine/save", "{}", "file must be an absolute path"},
+            {"/v1/machine/save", "{\"file\":\"here\"}", "file must be an absolute path"},
+            {"/v1/machine/save", "{\"file\":7}", "file must be a text"},
+            {"/v1/machine/save", "{\"file\":\"/f\",\"compressed\":1}", "compressed must be true or false"},
+            {"/v1/machine/stop", "{\"force\":\"yes\"}", "force must be true or false"},
+            {"/v1/exec", "{\"command\":[]}", "command must be a text"},
+            {"/v1/exec", "{\"command\":\"true\",\"stdin\":\"?\"}", "stdin must be in base 64"},
+        }) {
+            assertThat(raw("POST %s HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s"
+                            .formatted(each[0], each[1].length(), each[1])))
+                    .as(each[1])
+                    .startsWith("HTTP/1.1 400")
+                    .contains("\"message\":\"" + each[2], "\"hint\":");
+        }
+        assertThat(machine.state()).isEqualTo(VirtualMachine.State.RUNNING);
     }
 
     @Test
@@ -317,7 +376,10 @@ final class ControlServerTest {
     void anOverlongPathIsAnErrorThatSaysWhatToDo() throws Exception {
         Machines far = new Machines(directory.resolve("x".repeat(120)), directory.resolve("data"));
         try (Machines.Claim other = far.claim("foobar")) {
-            assertCode(ErrorCode.CONTROL_FAILED, () -> ControlServer.start(other, machine, console));
+            assertCode(
+                    ErrorCode.CONTROL_FAILED,
+                    () -> ControlServer.start(other, machine, console),
+                    other.socket().toString());
         }
     }
 }

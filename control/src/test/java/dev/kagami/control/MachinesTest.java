@@ -1,15 +1,13 @@
 package dev.kagami.control;
 
+import static dev.kagami.control.Refusals.assertCode;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.kagami.vm.ErrorCode;
-import dev.kagami.vm.KagamiException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,17 +19,10 @@ final class MachinesTest {
         return new Machines(directory.resolve("run"), directory.resolve("data"));
     }
 
-    private static void assertCode(ErrorCode code, ThrowingCallable call) {
-        assertThatThrownBy(call).isInstanceOfSatisfying(KagamiException.class, e -> {
-            assertThat(e.code()).isEqualTo(code);
-            assertThat(e.hint()).isNotEmpty();
-        });
-    }
-
     @Test
     void aNameIsOneMachinesOnly() {
         try (Machines.Claim claim = machines().claim("foobar")) {
-            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().claim("foobar"));
+            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().claim("foobar"), "'foobar' runs already");
             assertThat(claim.name()).isEqualTo("foobar");
         }
         machines().claim("foobar").close();
@@ -40,9 +31,9 @@ final class MachinesTest {
     @Test
     void namesThatLeadElsewhereAreRefused() {
         for (String name : List.of("", ".", "..", "a/b", "../x", "-x", "a b", "a\n", "ä", "x".repeat(49))) {
-            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().claim(name));
-            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().connect(name));
-            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().remove(name));
+            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().claim(name), "'" + name + "'");
+            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().connect(name), "'" + name + "'");
+            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().remove(name), "'" + name + "'");
         }
     }
 
@@ -57,7 +48,7 @@ final class MachinesTest {
     void aDirectoryThatOthersCanWriteToIsRefused() throws Exception {
         Path open = Files.createDirectory(directory.resolve("run"));
         Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
-        assertCode(ErrorCode.CONTROL_FAILED, () -> machines().claim("foobar"));
+        assertCode(ErrorCode.CONTROL_FAILED, () -> machines().claim("foobar"), open.toString());
     }
 
     @Test
@@ -66,7 +57,24 @@ final class MachinesTest {
         Path socket = Files.createFile(directory.resolve("run/machine-foobar.sock"));
         assertThat(machines().running()).isEmpty();
         assertThat(socket).doesNotExist();
-        assertCode(ErrorCode.MACHINE_UNKNOWN, () -> machines().connect("foobar"));
+        assertCode(ErrorCode.MACHINE_UNKNOWN, () -> machines().connect("foobar"), "'foobar'");
+    }
+
+    @Test
+    void directoriesThatAreNoneAreNamed() throws Exception {
+        Path data = Files.createFile(directory.resolve("data"));
+        Path run = Files.createFile(directory.resolve("run"));
+        assertCode(ErrorCode.CONTROL_FAILED, () -> machines().kept(), data.toString());
+        assertCode(ErrorCode.CONTROL_FAILED, () -> machines().running(), run.toString());
+        assertCode(ErrorCode.CONTROL_FAILED, () -> machines().claim("foobar"), run.toString());
+    }
+
+    @Test
+    void whatCannotBeDeletedIsNamed() throws Exception {
+        Path kept = Files.createDirectories(directory.resolve("data/foobar"));
+        Files.createFile(Files.createDirectory(kept.resolve("something")).resolve("else"));
+        assertCode(ErrorCode.CONTROL_FAILED, () -> machines().remove("foobar"), "'foobar'", "something");
+        assertThat(machines().kept()).containsExactly("foobar");
     }
 
     @Test
@@ -85,11 +93,11 @@ final class MachinesTest {
         Files.createFile(kept.resolve("disk.qcow2"));
         try (Machines.Claim claim = machines().claim("foobar")) {
             assertThat(claim.directory()).isEqualTo(kept);
-            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().remove("foobar"));
+            assertCode(ErrorCode.NAME_UNUSABLE, () -> machines().remove("foobar"), "'foobar'");
         }
         assertThat(machines().kept()).containsExactly("foobar");
         machines().remove("foobar");
         assertThat(kept).doesNotExist();
-        assertCode(ErrorCode.MACHINE_UNKNOWN, () -> machines().remove("foobar"));
+        assertCode(ErrorCode.MACHINE_UNKNOWN, () -> machines().remove("foobar"), "'foobar'");
     }
 }
