@@ -520,6 +520,17 @@ final class Assembler {
         memory(reg, base, NONE, 0, displacement);
     }
 
+    /** mov to16, from16: the rest of the register stays. */
+    void move16(int to, int from) {
+        emit(0x66);
+        registers(0x89, from, to, false);
+    }
+
+    /** xchg a, b. */
+    void exchange(int a, int b, boolean wide) {
+        registers(0x87, a, b, wide);
+    }
+
     /** An arithmetic instruction, by the opcode of its form with the source in ModRM.reg; changes flags. */
     void arithmetic(int opcode, int to, int from, boolean wide) {
         registers(opcode, from, to, wide);

@@ -10,8 +10,9 @@ final class BlockTable {
     private int count;
 
     private static int hash(long linear, int page) {
-        long h = linear * 0x9E37_79B9_7F4A_7C15L ^ page * 0xC2B2_AE3DL;
-        return (int) (h >>> 32);
+        // Of user code, all that differs is the page and the offset there.
+        long h = (linear ^ (long) page << 32) * 0x9E37_79B9_7F4A_7C15L;
+        return (int) (h >>> 32 ^ h >>> 48);
     }
 
     @Nullable

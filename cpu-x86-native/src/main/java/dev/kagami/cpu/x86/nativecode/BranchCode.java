@@ -28,6 +28,9 @@ final class BranchCode {
         if (opcode == 0x8D) {
             return lea();
         }
+        if (opcode >= 0x90 && opcode <= 0x97) {
+            return exchange();
+        }
         block.releaseScratch();
         return switch (opcode) {
             case 0x68, 0x6A -> {
@@ -71,6 +74,17 @@ final class BranchCode {
             case 0xFF -> group5();
             default -> Outcome.REFUSED;
         };
+    }
+
+    /** XCHG with the accumulator. */
+    private Outcome exchange() {
+        int other = Registers.HOST[in.opcode & 7 | in.rexB()];
+        // With REP, 90h is PAUSE.
+        if (in.operandPrefix || in.rep || other == Assembler.NONE) {
+            return Outcome.REFUSED;
+        }
+        asm.exchange(Assembler.RAX, other, in.w);
+        return Outcome.GOES_ON;
     }
 
     private Outcome lea() {

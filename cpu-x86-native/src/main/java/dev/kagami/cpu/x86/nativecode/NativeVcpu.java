@@ -82,7 +82,7 @@ final class NativeVcpu extends TranslatingVcpu {
         state = arena.allocate(StateBlock.SIZE, 64);
         jumps = new JumpCache(JUMP_VIEWS);
         userJumps = new UserJumps(JUMP_VIEWS);
-        tlb = new SoftTlb(VIEWS);
+        tlb = new SoftTlb();
         memory = HostMemory.mapCode(options.codeBytes());
         code = new TranslatedCode(this, options, memory, userJumps);
         enterPlain = entry(translator.entry().emitEnter(false));
@@ -206,7 +206,7 @@ final class NativeVcpu extends TranslatingVcpu {
         if (needsVectors) {
             takeVectors();
         }
-        state.set(LONG, StateBlock.TLB, tlb.address(view()));
+        state.set(LONG, StateBlock.TLB, tlb.address(table()));
         useJumps();
         state.set(LONG, StateBlock.PAGE, instructionPointer() & -PAGE_SIZE);
         int position = block.entry;
@@ -243,7 +243,7 @@ final class NativeVcpu extends TranslatingVcpu {
             if ((address & PAGE_SIZE - 1) + exit.size <= PAGE_SIZE
                     && translateData(address, write, page)
                     && !(disturbance != null && disturbance.interpretsMiss())) {
-                tlb.enter(view(), address, ram().address() + page.offset, page);
+                tlb.enter(table(), address, ram().address() + page.offset, page);
                 // What the block has found in its windows holds no longer than the TLB's entries.
                 if (flushes == flushesBefore) {
                     if (exit.windowFits(address, page.writable)
@@ -455,8 +455,8 @@ final class NativeVcpu extends TranslatingVcpu {
             copyReturnOut();
         }
         state.set(INT, StateBlock.ACCESS_CONTROL, flags & FLAG_AC);
-        state.set(LONG, StateBlock.SUPERVISOR_TLBS, tlb.address(supervisorView(false)));
-        state.set(LONG, StateBlock.SUPERVISOR_TLBS + 8L, tlb.address(supervisorView(true)));
+        state.set(LONG, StateBlock.SUPERVISOR_TLBS, tlb.address(supervisorTable(false)));
+        state.set(LONG, StateBlock.SUPERVISOR_TLBS + 8L, tlb.address(supervisorTable(true)));
         long time = timeStampOverHostTime();
         state.set(LONG, StateBlock.TIME_OFFSET, time);
         state.set(INT, StateBlock.TIME_INTERPRETED, time == Timers.NOT_HOST_TIME ? 1 : 0);
@@ -464,6 +464,8 @@ final class NativeVcpu extends TranslatingVcpu {
         // While translated code runs, the host's flags have bit 1 and IF, and none of those that only the guest may
         // have.
         state.set(LONG, StateBlock.OTHER_FLAGS, (long) (flags & PUSHED_FLAGS) - 2 - FLAG_IF);
+        state.set(INT, StateBlock.BASES_REFUSED, basesAccessible() ? 0 : 1);
+        state.set(LONG, StateBlock.PAGE_FAULT_ADDRESS, pageFaultAddress());
         state.set(LONG, StateBlock.KERNEL_GS_BASE, kernelGsBase());
     }
 
@@ -471,18 +473,28 @@ final class NativeVcpu extends TranslatingVcpu {
     private void copyReturnOut() {
         long codeAt = descriptorAddress(Instruction.CS);
         long stackAt = descriptorAddress(Instruction.SS);
+        long stack = descriptor(Instruction.SS);
+        if (nullStack()) {
+            // Nothing of it can change: let the comparison be that of CS.
+            stackAt = codeAt;
+            stack = descriptor(Instruction.CS);
+        }
         boolean interpreted = interruptWaiting() || returnsFromNmi() || codeAt == -1 || stackAt == -1;
         state.set(INT, StateBlock.RETURN_INTERPRETED, interpreted ? 1 : 0);
         state.set(LONG, StateBlock.DESCRIPTOR_ADDRESSES, codeAt);
         state.set(LONG, StateBlock.DESCRIPTOR_ADDRESSES + 8L, stackAt);
         state.set(LONG, StateBlock.DESCRIPTORS, descriptor(Instruction.CS));
-        state.set(LONG, StateBlock.DESCRIPTORS + 8L, descriptor(Instruction.SS));
+        state.set(LONG, StateBlock.DESCRIPTORS + 8L, stack);
     }
 
     private void copySystemIn() {
         setInterruptFlag(state.get(INT, StateBlock.INTERRUPT_FLAG));
         setAccessControl(state.get(INT, StateBlock.ACCESS_CONTROL));
-        setGsBases(state.get(LONG, StateBlock.BASES + 8L), state.get(LONG, StateBlock.KERNEL_GS_BASE));
+        setDirection(state.get(INT, StateBlock.DIRECTION));
+        setBases(
+                state.get(LONG, StateBlock.BASES),
+                state.get(LONG, StateBlock.BASES + 8L),
+                state.get(LONG, StateBlock.KERNEL_GS_BASE));
     }
 
     // ---------------------------------------------------------------- vector registers
@@ -603,6 +615,27 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     @Override
+    public void addressSpaceFlushed(int space) {
+        flushes++;
+        tlb.clear(1 + 2 * space, true);
+        tlb.clear(2 + 2 * space, true);
+        userJumps.clear(space);
+    }
+
+    @Override
+    public void supervisorFlushed() {
+        flushes++;
+        tlb.clear(0, true);
+        jumps.clear(true);
+    }
+
+    @Override
+    public void addressSpaceSelected(int space) {
+        flushes++;
+        userJumps.select(space);
+    }
+
+    @Override
     public void translationFlushed(long page, boolean large) {
         flushes++;
         tlb.drop(page, large);
@@ -611,9 +644,9 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     @Override
-    public void writesTrapped(int pageNumber) {
+    public void writesTrapped(int pageNumber, int writers) {
         flushes++;
-        tlb.trapWrites(ram().address() + (long) pageNumber * PAGE_SIZE);
+        tlb.trapWrites(ram().address() + (long) pageNumber * PAGE_SIZE, writers);
     }
 
     @Override

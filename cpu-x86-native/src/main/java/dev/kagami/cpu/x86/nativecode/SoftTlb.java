@@ -4,11 +4,15 @@ import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
-/** The TLB that translated code looks addresses up in: one table of three columns a view. */
+/** The TLBs that translated code looks addresses up in: tables of three columns, numbered as those of {@link TranslatingVcpu#table}. */
 final class SoftTlb {
-    /** Entries of the TLB: three columns of this many quadwords, one behind the other. */
-    static final int ENTRIES = 4096;
+    /**
+     * Entries of a table: three columns of this many quadwords, one behind the other. As many as keep the pages of a large process
+     * from having the same, since a miss costs as much as a hundred hits.
+     */
+    static final int ENTRIES = 32768;
 
     /** Offset of the column for writes; that for reads is at 0. Entries are minus the guest page's address. */
     static final int WRITES = 8 * ENTRIES;
@@ -16,37 +20,33 @@ final class SoftTlb {
     /** Offset of the column of what must be added to a guest address to have the host's. */
     static final int HOST = 2 * 8 * ENTRIES;
 
-    /** Bytes of one view's table. */
-    static final long VIEW_BYTES = 3L * 8 * ENTRIES;
+    private static final long TABLE_BYTES = 3L * 8 * ENTRIES;
 
     private static final int PAGE_SHIFT = 12;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
     private final MemorySegment memory;
-    private final UsedSlots[] used;
-    private final byte[][] flags;
+
+    /** By table; made when it is used. */
+    private final @Nullable UsedSlots[] used = new UsedSlots[TranslatingVcpu.TABLES];
+
+    private final byte[][] flags = new byte[TranslatingVcpu.TABLES][];
 
     /** Where there are parts of large pages. */
     private final PageFilter largePages = new PageFilter(JumpCache.HUGE_SHIFT);
 
-    SoftTlb(int views) {
+    /** Creates empty tables. */
+    SoftTlb() {
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
-        memory = HostMemory.mapData(views * VIEW_BYTES);
-        used = new UsedSlots[views];
-        flags = new byte[views][ENTRIES];
-        for (int view = 0; view < views; view++) {
-            used[view] = new UsedSlots(ENTRIES);
-            emptyAlways(view);
-        }
+        memory = HostMemory.mapData(TranslatingVcpu.TABLES * TABLE_BYTES);
+        emptyAlways();
     }
 
     /** Forgets all, and gives the memory back to the host. */
     void giveBack() {
         clear(false);
         HostMemory.empty(memory);
-        for (int view = 0; view < used.length; view++) {
-            emptyAlways(view);
-        }
+        emptyAlways();
     }
 
     void close() {
@@ -61,27 +61,35 @@ final class SoftTlb {
         return slot == 0 || slot == ENTRIES - 1 ? -((long) ENTRIES / 2 << PAGE_SHIFT) : 0;
     }
 
-    private void emptyAlways(int view) {
-        empty(view, 0);
-        empty(view, ENTRIES - 1);
+    private void emptyAlways() {
+        for (int table = 0; table < TranslatingVcpu.TABLES; table++) {
+            empty(table, 0);
+            empty(table, ENTRIES - 1);
+        }
     }
 
     static int slot(long address) {
         return (int) (address >>> PAGE_SHIFT) & ENTRIES - 1;
     }
 
-    /** {@return the address of a view's table} */
-    long address(int view) {
-        return memory.address() + view * VIEW_BYTES;
+    /** {@return the address of a table} */
+    long address(int table) {
+        return memory.address() + table * TABLE_BYTES;
     }
 
-    /** Enters a page into a view. */
-    void enter(int view, long address, long hostPage, TranslatingVcpu.DataPage page) {
+    /** Enters a page into a table. */
+    void enter(int table, long address, long hostPage, TranslatingVcpu.DataPage page) {
         int slot = slot(address);
-        long at = view * VIEW_BYTES + 8L * slot;
+        long at = table * TABLE_BYTES + 8L * slot;
         long minusPage = -(address & -1L << PAGE_SHIFT);
-        used[view].add(slot, TranslatingVcpu.global(page.flags));
-        flags[view][slot] = (byte) page.flags;
+        UsedSlots slots = used[table];
+        if (slots == null) {
+            slots = new UsedSlots(ENTRIES);
+            used[table] = slots;
+            flags[table] = new byte[ENTRIES];
+        }
+        slots.add(slot, TranslatingVcpu.global(page.flags));
+        flags[table][slot] = (byte) page.flags;
         if (TranslatingVcpu.sameLargePage(address, page.flags, address)) {
             largePages.add(address);
         }
@@ -90,8 +98,8 @@ final class SoftTlb {
         memory.set(LONG, at + HOST, hostPage + minusPage);
     }
 
-    private void empty(int view, int slot) {
-        long at = view * VIEW_BYTES + 8L * slot;
+    private void empty(int table, int slot) {
+        long at = table * TABLE_BYTES + 8L * slot;
         memory.set(LONG, at, none(slot));
         memory.set(LONG, at + WRITES, none(slot));
     }
@@ -101,50 +109,71 @@ final class SoftTlb {
         if (!keepGlobal) {
             largePages.clear();
         }
-        for (int view = 0; view < used.length; view++) {
-            UsedSlots slots = used[view];
-            for (int i = 0; i < (keepGlobal ? slots.localCount() : slots.count()); i++) {
-                int slot = slots.get(i);
-                if (!keepGlobal || !TranslatingVcpu.global(flags[view][slot])) {
-                    empty(view, slot);
-                }
-            }
-            slots.clear(!keepGlobal);
+        for (int table = 0; table < used.length; table++) {
+            clear(table, keepGlobal);
         }
     }
 
+    /** Drops everything of a table, or all but global pages. */
+    void clear(int table, boolean keepGlobal) {
+        UsedSlots slots = used[table];
+        if (slots == null) {
+            return;
+        }
+        for (int i = 0; i < (keepGlobal ? slots.localCount() : slots.count()); i++) {
+            int slot = slots.get(i);
+            if (!keepGlobal || !TranslatingVcpu.global(flags[table][slot])) {
+                empty(table, slot);
+            }
+        }
+        slots.clear(!keepGlobal);
+    }
+
     /**
-     * Drops one page from all views.
+     * Drops one page from all tables.
      *
      * @param address linear address
      * @param large whether to drop all of the large page that it may be in
      */
     void drop(long address, boolean large) {
         boolean scan = large && largePages.mayHave(address);
-        for (int view = 0; view < used.length; view++) {
-            empty(view, slot(address));
-            for (int i = 0; scan && i < used[view].count(); i++) {
-                int slot = used[view].get(i);
-                if (TranslatingVcpu.sameLargePage(page(view, slot), flags[view][slot], address)) {
-                    empty(view, slot);
+        for (int table = 0; table < used.length; table++) {
+            UsedSlots slots = used[table];
+            if (slots == null) {
+                continue;
+            }
+            empty(table, slot(address));
+            for (int i = 0; scan && i < slots.count(); i++) {
+                int slot = slots.get(i);
+                if (TranslatingVcpu.sameLargePage(page(table, slot), flags[table][slot], address)) {
+                    empty(table, slot);
                 }
             }
         }
     }
 
     /** {@return the linear address of the page in a slot; of none if it is empty} */
-    private long page(int view, int slot) {
-        long at = view * VIEW_BYTES + 8L * slot;
+    private long page(int table, int slot) {
+        long at = table * TABLE_BYTES + 8L * slot;
         long read = memory.get(LONG, at);
         return -(read != none(slot) ? read : memory.get(LONG, at + WRITES));
     }
 
-    /** Makes writes to a host page miss. */
-    void trapWrites(long hostPage) {
-        for (int view = 0; view < used.length; view++) {
-            for (int i = 0; i < used[view].count(); i++) {
-                int slot = used[view].get(i);
-                long at = view * VIEW_BYTES + 8L * slot;
+    /**
+     * Makes writes to a host page miss.
+     *
+     * @param hostPage its address
+     * @param writers which tables may have it, see {@link TranslatingVcpu#mayHaveWritable}
+     */
+    void trapWrites(long hostPage, int writers) {
+        for (int table = 0; table < used.length; table++) {
+            UsedSlots slots = used[table];
+            if (slots == null || !TranslatingVcpu.mayHaveWritable(table, writers)) {
+                continue;
+            }
+            for (int i = 0; i < slots.count(); i++) {
+                int slot = slots.get(i);
+                long at = table * TABLE_BYTES + 8L * slot;
                 if (memory.get(LONG, at + HOST) - memory.get(LONG, at + WRITES) == hostPage) {
                     memory.set(LONG, at + WRITES, none(slot));
                 }

@@ -76,11 +76,14 @@ final class StateBlock {
     /** Not 0 when an interrupt waits for IF, so that STI is the interpreter's. */
     static final int INTERRUPT_WAITING = 0x834;
 
-    /** What must be added to the host's flags, with {@link #INTERRUPT_FLAG}, to have the guest's. */
+    /** What must be added to the host's flags, with IF, DF and AC, to have the guest's. */
     static final int OTHER_FLAGS = 0x838;
 
-    /** Not 0 when DF is set. */
+    /** The guest's DF, at its place in RFLAGS. */
     static final int DIRECTION = 0x840;
+
+    /** Not 0 when CR4.FSGSBASE is clear. */
+    static final int BASES_REFUSED = 0x844;
 
     /** IA32_KERNEL_GS_BASE. */
     static final int KERNEL_GS_BASE = 0x848;
@@ -126,6 +129,9 @@ final class StateBlock {
 
     /** Those descriptors, as they were when the registers were filled. */
     static final int DESCRIPTORS = 0x8D8;
+
+    /** CR2. */
+    static final int PAGE_FAULT_ADDRESS = 0x8E8;
 
     /** Address of the C library's clock_gettime. */
     static final int CLOCK_FUNCTION = 0x898;

@@ -5,10 +5,16 @@ import dev.kagami.cpu.x86.decode.Instruction;
 /** Emits what system software runs often: interrupt flag, access control, selectors, SWAPGS, the time-stamp counter. */
 final class SystemCode {
     private static final int INTERRUPT_FLAG = 1 << 9;
+    private static final int DIRECTION_FLAG = 1 << 10;
     private static final int ACCESS_CONTROL = 1 << 18;
 
     /** The arithmetic flags, the one that is always set, and IF. */
     private static final int USUAL_FLAGS = 0x8D5 | 2 | INTERRUPT_FLAG;
+
+    /** Where flags are, at their places in RFLAGS. */
+    private static final int[] SEPARATE_FLAGS = {
+        StateBlock.INTERRUPT_FLAG, StateBlock.DIRECTION, StateBlock.ACCESS_CONTROL
+    };
 
     // What IRETQ pops besides the target, and a power of 2 that is as much as all of it at least.
     private static final int CODE_AT = 8;
@@ -27,7 +33,12 @@ final class SystemCode {
     private static final int STAC = 0x1CB;
     private static final int SWAPGS = 0x1F8;
     private static final int RDTSCP = 0x1F9;
+
+    /** The number of CR2. */
+    private static final int PAGE_FAULT_ADDRESS = 2;
+
     private static final int RDTSC = 0x31;
+    private static final int READ_CONTROL = 0x20;
 
     private final BlockCode block;
     private final Assembler asm;
@@ -53,8 +64,13 @@ final class SystemCode {
                 case 0xCF -> interruptReturn();
                 case 0xFA -> disableInterrupts();
                 case 0xFB -> enableInterrupts();
+                case 0xFC -> direction(0);
+                case 0xFD -> direction(DIRECTION_FLAG);
                 default -> Outcome.REFUSED;
             };
+        }
+        if (in.map == Instruction.MAP_0F && in.opcode == 0xAE && !in.isMemory()) {
+            return in.rep ? segmentBase() : fence();
         }
         if (in.map != Instruction.MAP_0F || in.operandPrefix || in.rep || in.repne) {
             return Outcome.REFUSED;
@@ -64,6 +80,7 @@ final class SystemCode {
             case CLAC -> accessControl(0);
             case STAC -> accessControl(ACCESS_CONTROL);
             case SWAPGS -> swapGs();
+            case READ_CONTROL -> readControl();
             case RDTSC -> readTime(false);
             case RDTSCP -> readTime(true);
             default -> Outcome.REFUSED;
@@ -78,6 +95,82 @@ final class SystemCode {
         asm.storeState32(StateBlock.ACCESS_CONTROL, flag);
         asm.loadState(Registers.VALUE, StateBlock.SUPERVISOR_TLBS + (flag == 0 ? 0 : 8));
         asm.storeState(Registers.VALUE, StateBlock.TLB);
+        return Outcome.GOES_ON;
+    }
+
+    /** LFENCE, MFENCE and SFENCE, which are the host's. */
+    private Outcome fence() {
+        if (in.operandPrefix || in.repne || (in.reg & 7) < 5) {
+            return Outcome.REFUSED;
+        }
+        asm.emit(0x0F);
+        asm.emit(0xAE);
+        asm.emit(0xC0 | (in.reg & 7) << 3);
+        return Outcome.GOES_ON;
+    }
+
+    /** RDFSBASE, RDGSBASE, WRFSBASE and WRGSBASE. */
+    private Outcome segmentBase() {
+        int group = in.reg & 7;
+        if (group > 3 || in.operandPrefix || in.repne) {
+            return Outcome.REFUSED;
+        }
+        asm.loadState32(Registers.ADDRESS, StateBlock.BASES_REFUSED);
+        int here = asm.jumpIfEcxZero();
+        block.interpret(asm.jump());
+        asm.landShort(here);
+        int base = StateBlock.BASES + 8 * (group & 1);
+        if (group < 2) {
+            loadBase(base);
+        } else {
+            storeBase(base);
+        }
+        return Outcome.GOES_ON;
+    }
+
+    private void loadBase(int base) {
+        int to = Registers.HOST[in.rm];
+        int register = to == Assembler.NONE ? Registers.VALUE : to;
+        asm.loadState(register, base);
+        if (!in.w) {
+            asm.move32(register, register);
+        }
+        if (to == Assembler.NONE) {
+            asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * in.rm);
+        }
+    }
+
+    private void storeBase(int base) {
+        int from = Registers.HOST[in.rm];
+        if (from == Assembler.NONE) {
+            asm.loadState(Registers.POINTER, StateBlock.REGISTERS + 8 * in.rm);
+        } else {
+            asm.move(Registers.POINTER, from);
+        }
+        if (in.w) {
+            asm.move(Registers.VALUE, Registers.POINTER);
+            int canonical = block.jumpIfCanonical();
+            block.interpret(asm.jump());
+            asm.landShort(canonical);
+        } else {
+            asm.move32(Registers.POINTER, Registers.POINTER);
+        }
+        asm.storeState(Registers.POINTER, base);
+    }
+
+    /** MOV from CR2. */
+    private Outcome readControl() {
+        int to = Registers.HOST[in.rm];
+        if (block.user || in.isMemory() || in.reg != PAGE_FAULT_ADDRESS || to == Assembler.NONE) {
+            return Outcome.REFUSED;
+        }
+        asm.loadState(to, StateBlock.PAGE_FAULT_ADDRESS);
+        return Outcome.GOES_ON;
+    }
+
+    /** CLD and STD. */
+    private Outcome direction(int flag) {
+        asm.storeState32(StateBlock.DIRECTION, flag);
         return Outcome.GOES_ON;
     }
 
@@ -100,7 +193,8 @@ final class SystemCode {
 
     /** MOV from a segment register. */
     private Outcome storeSelector() {
-        if (in.reg > Instruction.GS || !in.isMemory() && in.operandSize == 2) {
+        boolean narrow = !in.isMemory() && in.operandSize == 2;
+        if (in.reg > Instruction.GS || narrow && Registers.HOST[in.rm] == Assembler.NONE) {
             return Outcome.REFUSED;
         }
         int selector = StateBlock.SELECTORS + 8 * in.reg;
@@ -112,7 +206,10 @@ final class SystemCode {
             return Outcome.GOES_ON;
         }
         int to = Registers.HOST[in.rm];
-        if (to == Assembler.NONE) {
+        if (narrow) {
+            asm.loadState(Registers.VALUE, selector);
+            asm.move16(to, Registers.VALUE);
+        } else if (to == Assembler.NONE) {
             asm.loadState(Registers.VALUE, selector);
             asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * in.rm);
         } else {
@@ -133,10 +230,10 @@ final class SystemCode {
         asm.pop(Registers.VALUE);
         asm.loadState(Registers.ADDRESS, StateBlock.OTHER_FLAGS);
         asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, 0);
-        asm.loadState32(Registers.ADDRESS, StateBlock.INTERRUPT_FLAG);
-        asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, 0);
-        asm.loadState32(Registers.ADDRESS, StateBlock.ACCESS_CONTROL);
-        asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, 0);
+        for (int flag : SEPARATE_FLAGS) {
+            asm.loadState32(Registers.ADDRESS, flag);
+            asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, 0);
+        }
         asm.store(Registers.VALUE, Registers.POINTER, 0);
         asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
         return Outcome.GOES_ON;
@@ -182,6 +279,8 @@ final class SystemCode {
         asm.loadState(Registers.VALUE, StateBlock.OTHER_FLAGS);
         asm.loadState32(Registers.ADDRESS, StateBlock.ACCESS_CONTROL);
         asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, INTERRUPT_FLAG);
+        asm.loadState32(Registers.ADDRESS, StateBlock.DIRECTION);
+        asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, 0);
         asm.load(Registers.ADDRESS, Registers.POINTER, FLAGS_AT);
         asm.arithmeticConstant(AND, Registers.ADDRESS, ~USUAL_FLAGS, true);
         asm.arithmetic(OR, Registers.VALUE, Registers.ADDRESS, true);

@@ -1,16 +1,18 @@
 package dev.kagami.cpu.x86.nativecode;
 
+import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where translated user code looks for the target of a branch, in two steps: from the linear page to the page of RAM that is
  * mapped there, and from the offset in that to the block. Only the first step depends on the address space, so that a process
  * finds what others have translated of the same files, wherever it has mapped them.
  *
- * <p>The first step is a table for each way of using vector registers; entries are minus the linear page, the address of the
+ * <p>The first step is a table for each address space and way of using vector registers; entries are minus the linear page, the address of the
  * page's own table, the linear page, and the number of the page of RAM. The second is a table for each page of RAM and mode,
  * of a block's position in the code memory for each offset, or 0, where there is code that leaves. Belongs to the vCPU's
  * thread.
@@ -47,7 +49,12 @@ final class UserJumps {
     private static final long NO_KEY = -1;
 
     private final MemorySegment first;
-    private final UsedSlots[] used;
+    private final int views;
+
+    /** By table of the first step; made when it is used. */
+    private final @Nullable UsedSlots[] used;
+
+    private int space;
     private final MemorySegment tables;
 
     /** Open addressing; at least twice as large as needed, so that there is always an end of a search. */
@@ -59,18 +66,23 @@ final class UserJumps {
     /**
      * Creates empty tables.
      *
-     * @param views how many there are
+     * @param views ways of using vector registers
      */
     UserJumps(int views) {
+        this.views = views;
+        used = new UsedSlots[TranslatingVcpu.ADDRESS_SPACES * views];
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
-        first = HostMemory.mapData(views * VIEW_BYTES);
-        used = new UsedSlots[views];
-        for (int view = 0; view < views; view++) {
-            used[view] = new UsedSlots(PAGES);
-            empty(view, 0);
+        first = HostMemory.mapData(used.length * VIEW_BYTES);
+        for (int number = 0; number < used.length; number++) {
+            empty(number, 0);
         }
         tables = HostMemory.mapData((long) MAX_TABLES * TABLE_BYTES);
         Arrays.fill(keys, NO_KEY);
+    }
+
+    /** Makes an address space the current one. */
+    void select(int addressSpace) {
+        space = addressSpace;
     }
 
     void close() {
@@ -78,9 +90,13 @@ final class UserJumps {
         HostMemory.unmap(tables);
     }
 
-    /** {@return the address of a view's table of the first step} */
+    /** {@return the address of a view's table of the first step in the current address space} */
     long address(int view) {
-        return first.address() + view * VIEW_BYTES;
+        return first.address() + number(view) * VIEW_BYTES;
+    }
+
+    private int number(int view) {
+        return space * views + view;
     }
 
     private static int slot(long linear) {
@@ -88,48 +104,69 @@ final class UserJumps {
     }
 
     /** Makes an entry hold minus a page that never leads to it. */
-    private void empty(int view, int slot) {
-        first.set(LONG, at(view, slot), slot == 0 ? -((long) PAGES / 2 << PAGE_SHIFT) : 0);
+    private void empty(int number, int slot) {
+        first.set(LONG, at(number, slot), slot == 0 ? -((long) PAGES / 2 << PAGE_SHIFT) : 0);
     }
 
-    private static long at(int view, int slot) {
-        return view * VIEW_BYTES + (long) ENTRY_BYTES * slot;
+    private static long at(int number, int slot) {
+        return number * VIEW_BYTES + (long) ENTRY_BYTES * slot;
     }
 
     /** Makes branches find the code of a page of RAM at a linear address, for as long as it is mapped there. */
     void enter(int view, long linear, int page, int mode) {
-        int number = table(page, mode);
+        int table = table(page, mode);
+        int number = number(view);
         int slot = slot(linear);
         long linearPage = linear & -PAGE_SIZE;
-        long at = at(view, slot);
-        used[view].add(slot, false);
+        long at = at(number, slot);
+        UsedSlots slots = used[number];
+        if (slots == null) {
+            slots = new UsedSlots(PAGES);
+            used[number] = slots;
+        }
+        slots.add(slot, false);
         first.set(LONG, at, -linearPage);
-        first.set(LONG, at + TABLE, tables.address() + (long) number * TABLE_BYTES);
+        first.set(LONG, at + TABLE, tables.address() + (long) table * TABLE_BYTES);
         first.set(LONG, at + LINEAR_PAGE, linearPage);
         first.set(LONG, at + RAM_PAGE, page);
     }
 
     /** Forgets where all pages are mapped. */
     void clear() {
-        for (int view = 0; view < used.length; view++) {
-            for (int i = 0; i < used[view].count(); i++) {
-                empty(view, used[view].get(i));
+        for (int addressSpace = 0; addressSpace < TranslatingVcpu.ADDRESS_SPACES; addressSpace++) {
+            clear(addressSpace);
+        }
+    }
+
+    /** Forgets where the pages of an address space are mapped. */
+    void clear(int addressSpace) {
+        for (int number = addressSpace * views; number < (addressSpace + 1) * views; number++) {
+            UsedSlots slots = used[number];
+            if (slots == null) {
+                continue;
             }
-            used[view].clear(true);
+            for (int i = 0; i < slots.count(); i++) {
+                empty(number, slots.get(i));
+            }
+            slots.clear(true);
         }
     }
 
     /** Forgets what is mapped in the aligned piece of 2 to the {@code shift} bytes that an address is in. */
     void drop(long address, int shift) {
-        for (int view = 0; view < used.length; view++) {
-            if (shift == PAGE_SHIFT) {
-                empty(view, slot(address));
+        for (int number = 0; number < used.length; number++) {
+            UsedSlots slots = used[number];
+            if (slots == null) {
                 continue;
             }
-            for (int i = 0; i < used[view].count(); i++) {
-                int slot = used[view].get(i);
-                if ((-first.get(LONG, at(view, slot)) ^ address) >>> shift == 0) {
-                    empty(view, slot);
+            if (shift == PAGE_SHIFT) {
+                empty(number, slot(address));
+                continue;
+            }
+            for (int i = 0; i < slots.count(); i++) {
+                int slot = slots.get(i);
+                if ((-first.get(LONG, at(number, slot)) ^ address) >>> shift == 0) {
+                    empty(number, slot);
                 }
             }
         }

@@ -146,13 +146,22 @@ final class FuzzCode {
     }
 
     private int special() {
-        int[] bytes = switch (random.nextInt(12)) {
+        int register = random.nextInt(8);
+        int[] bytes = switch (random.nextInt(20)) {
             case 0, 1, 2, 3, 4, 5 -> new int[] {0x0F, 0x05}; // SYSCALL
             case 6 -> new int[] {0xCC};
             case 7 -> new int[] {0xCD, random.nextInt(256)};
             case 8 -> new int[] {0x48, 0xCF}; // IRETQ
             case 9 -> new int[] {0x0F, 0x01, 0x38 | random.nextInt(8)}; // INVLPG
             case 10 -> new int[] {0x0F, 0x01, 0xF8}; // SWAPGS
+            case 11 -> new int[] {0xFC | random.nextInt(2)}; // CLD, STD
+            case 12 -> new int[] {0x0F, 0xAE, 0xE8 | random.nextInt(24)}; // fences
+            case 13, 14 -> // RDFSBASE, RDGSBASE, WRFSBASE, WRGSBASE
+                new int[] {0xF3, 0x48 | random.nextInt(2), 0x0F, 0xAE, 0xC0 | random.nextInt(4) << 3 | register};
+            case 15 -> new int[] {0xF3, 0x0F, 0xAE, 0xC0 | random.nextInt(4) << 3 | register};
+            case 16 -> new int[] {0x66, 0x8C, 0xC0 | random.nextInt(6) << 3 | register}; // MOV from a segment register
+            case 17 -> new int[] {0x0F, 0x20, 0xD0 | register}; // MOV from CR2
+            case 18 -> new int[] {0x48 | random.nextInt(2), 0x90 | register}; // XCHG
             default -> new int[] {0xFA | random.nextInt(2)}; // CLI, STI
         };
         return bytes(bytes);

@@ -58,6 +58,8 @@ final class FuzzMachine implements AutoCloseable {
     private static final int POOL_PAGES = 40;
     private static final int CODE_PAGES = 16;
     private static final int SPACES = 3;
+    private static final int IDENTIFIERS_A_SPACE = 4;
+    private static final long NO_FLUSH = 1L << 63;
     private static final int RECORDS = 32;
     private static final int RECORD_BYTES = 256;
     private static final int SERVICE_BYTES = 32;
@@ -103,6 +105,10 @@ final class FuzzMachine implements AutoCloseable {
     private SplittableRandom random = new SplittableRandom(0);
     private long nextTable;
     private final long[] spaces = new long[SPACES];
+
+    /** Each space has several process-context identifiers, together more than translations are kept of; else CR4.PCIDE is clear. */
+    private boolean identifiers;
+
     private byte[] kernel = new byte[0];
     private int kernelEnd;
 
@@ -256,6 +262,7 @@ final class FuzzMachine implements AutoCloseable {
     }
 
     private void writeSpaces() {
+        identifiers = random.nextBoolean();
         long first = 0;
         // The same in every space, because they are global.
         long global = entry(true) | G;
@@ -378,6 +385,7 @@ final class FuzzMachine implements AutoCloseable {
         cpu.cr4 |= random.nextInt(4) == 0 ? Cpu.CR4_SMAP : 0;
         cpu.cr4 |= random.nextInt(4) == 0 ? Cpu.CR4_UMIP : 0;
         cpu.efer = Cpu.EFER_SCE | Cpu.EFER_LME | Cpu.EFER_LMA | Cpu.EFER_NXE;
+        cpu.cr4 |= identifiers ? Cpu.CR4_PCIDE : 0;
         cpu.cr3 = spaces[0];
         for (int i = 0; i < 6; i++) {
             cpu.selector[i] = i == Cpu.CS ? KERNEL_CODE_SELECTOR : KERNEL_DATA_SELECTOR;
@@ -579,9 +587,19 @@ final class FuzzMachine implements AutoCloseable {
                 memory.writeLong(at + 16, linear + random.nextInt(PAGE));
             }
             if (random.nextInt(4) == 0) {
-                memory.writeLong(at + 24, spaces[random.nextInt(SPACES)]);
+                memory.writeLong(at + 24, anySpace());
             }
         }
+    }
+
+    /** {@return what to load CR3 with for a random address space} */
+    private long anySpace() {
+        int space = random.nextInt(SPACES);
+        if (!identifiers) {
+            return spaces[space];
+        }
+        int identifier = IDENTIFIERS_A_SPACE * space + random.nextInt(IDENTIFIERS_A_SPACE);
+        return spaces[space] | identifier | (random.nextInt(4) == 0 ? 0 : NO_FLUSH);
     }
 
     /**
@@ -589,7 +607,14 @@ final class FuzzMachine implements AutoCloseable {
      * what the TLB still has of global pages, which is up to each CPU.
      */
     boolean inAddressSpace() {
-        return Arrays.stream(spaces).anyMatch(space -> space == cpu.cr3);
+        for (int i = 0; i < SPACES; i++) {
+            long identifier = cpu.cr3 - spaces[i];
+            boolean matches = identifiers ? identifier / IDENTIFIERS_A_SPACE == i && identifier >= 0 : identifier == 0;
+            if (matches) {
+                return true;
+            }
+        }
+        return false;
     }
 
     // ---------------------------------------------------------------- from outside

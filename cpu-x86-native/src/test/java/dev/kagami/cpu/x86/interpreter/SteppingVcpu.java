@@ -104,13 +104,22 @@ final class SteppingVcpu extends TranslatingVcpu {
     public void translationFlushed(long page, boolean large) {}
 
     @Override
-    public void writesTrapped(int pageNumber) {}
-
-    @Override
     public long codeBytes() {
         return 0;
     }
 
     @Override
     public void giveCodeBack() {}
+
+    @Override
+    public void addressSpaceFlushed(int space) {}
+
+    @Override
+    public void supervisorFlushed() {}
+
+    @Override
+    public void addressSpaceSelected(int space) {}
+
+    @Override
+    public void writesTrapped(int pageNumber, int writers) {}
 }

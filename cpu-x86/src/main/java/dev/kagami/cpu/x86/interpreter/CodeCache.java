@@ -56,14 +56,12 @@ final class CodeCache implements CodeWriteListener {
     /** Decoded instructions in all pages; a guest that jumps to every byte could fill any heap with them. */
     private long opCount;
 
-    private final long[][] tags = new long[2][ENTRIES];
-    private final CodePage[][] targets = new CodePage[2][ENTRIES];
-    private final boolean[][] globals = new boolean[2][ENTRIES];
-    private final UsedSlots[] used = {new UsedSlots(ENTRIES), new UsedSlots(ENTRIES)};
-    private int view;
-    private long[] tag;
-    private CodePage[] target;
-    private boolean[] global;
+    /** Where translations of the supervisor are; those of the user are behind it, by address space. */
+    private static final int SUPERVISOR = 0;
+
+    private final @Nullable Translations[] translations = new Translations[1 + AddressSpaces.COUNT];
+
+    private Translations current;
 
     /** Recently found blocks by linear address, in front of the translation cache. */
     private final long[] jumpTags = new long[JUMPS];
@@ -78,26 +76,61 @@ final class CodeCache implements CodeWriteListener {
 
     private final ConcurrentLinkedQueue<Integer> written = new ConcurrentLinkedQueue<>();
 
+    /** A translation cache. */
+    private static final class Translations {
+        final long[] tag = new long[ENTRIES];
+        final CodePage[] target = new CodePage[ENTRIES];
+        final boolean[] global = new boolean[ENTRIES];
+        final UsedSlots used = new UsedSlots(ENTRIES);
+
+        Translations() {
+            Arrays.fill(tag, NO_TAG);
+        }
+
+        void flush(boolean keepGlobal) {
+            for (int i = 0; i < (keepGlobal ? used.localCount() : used.count()); i++) {
+                int slot = used.get(i);
+                if (!keepGlobal || !global[slot]) {
+                    tag[slot] = NO_TAG;
+                }
+            }
+            used.clear(!keepGlobal);
+        }
+
+        void flush(long address, boolean large) {
+            for (int i = 0; large && i < used.count(); i++) {
+                int slot = used.get(i);
+                if ((tag[slot] ^ address) >>> Mmu.HUGE_SHIFT == 0) {
+                    tag[slot] = NO_TAG;
+                }
+            }
+            tag[slot(address)] = NO_TAG;
+        }
+    }
+
+    private static int slot(long linear) {
+        return (int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
+    }
+
     CodeCache(Cpu cpu) {
         this.cpu = cpu;
         pages = new CodePage
                 [(int) (cpu.memory.size() + ((long) CHUNK << Mmu.PAGE_SHIFT) - 1 >>> Mmu.PAGE_SHIFT + CHUNK_SHIFT)][];
-        tag = tags[0];
-        target = targets[0];
-        global = globals[0];
-        Arrays.fill(tags[0], NO_TAG);
-        Arrays.fill(tags[1], NO_TAG);
+        current = new Translations();
+        translations[SUPERVISOR] = current;
         Arrays.fill(jumpTags, NO_JUMP);
         cpu.memory.addCodeWriteListener(this);
     }
 
-    /** Uses the translations of user or supervisor mode. */
+    /** Uses the translations of user or supervisor mode in the current address space. */
     void selectView(boolean user) {
-        int i = user ? 1 : 0;
-        tag = tags[i];
-        target = targets[i];
-        global = globals[i];
-        view = i;
+        int i = user ? 1 + cpu.mmu.addressSpace() : SUPERVISOR;
+        Translations selected = translations[i];
+        if (selected == null) {
+            selected = new Translations();
+            translations[i] = selected;
+        }
+        current = selected;
     }
 
     /**
@@ -145,32 +178,34 @@ final class CodeCache implements CodeWriteListener {
      */
     @Nullable
     CodePage page(long linear) {
-        int i = (int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
-        if (tag[i] == (linear & -Mmu.PAGE_SIZE)) {
-            return target[i];
+        Translations cache = current;
+        int i = slot(linear);
+        if (cache.tag[i] == (linear & -Mmu.PAGE_SIZE) && !cache.target[i].dropped) {
+            return cache.target[i];
         }
         long offset = cpu.mmu.translateCode(linear);
         if (offset < 0) {
             return null;
         }
         CodePage page = pageOf((int) (offset >>> Mmu.PAGE_SHIFT));
-        tag[i] = linear & -Mmu.PAGE_SIZE;
-        target[i] = page;
-        global[i] = (cpu.mmu.flags() & Mmu.FLAG_GLOBAL) != 0;
-        used[view].add(i, global[i]);
+        cache.tag[i] = linear & -Mmu.PAGE_SIZE;
+        cache.target[i] = page;
+        cache.global[i] = (cpu.mmu.flags() & Mmu.FLAG_GLOBAL) != 0;
+        cache.used.add(i, cache.global[i]);
         return page;
     }
 
     /** {@return the page object of the code at an address if that has been found before; else null} */
     @Nullable
     CodePage knownPage(long linear) {
-        int i = (int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1;
-        return tag[i] == (linear & -Mmu.PAGE_SIZE) ? target[i] : null;
+        Translations cache = current;
+        int i = slot(linear);
+        return cache.tag[i] == (linear & -Mmu.PAGE_SIZE) && !cache.target[i].dropped ? cache.target[i] : null;
     }
 
     /** {@return whether the page that {@link #page} has just found is a global one} */
     boolean isGlobal(long linear) {
-        return global[(int) (linear >>> Mmu.PAGE_SHIFT) & ENTRIES - 1];
+        return current.global[slot(linear)];
     }
 
     /** {@return the page object of a page of RAM, made and watched for writes if it is new} */
@@ -249,13 +284,6 @@ final class CodeCache implements CodeWriteListener {
         set(page.number, null);
         pageCount--;
         cpu.memory.unwatch(page.number);
-        for (int view = 0; view < 2; view++) {
-            for (int i = 0; i < ENTRIES; i++) {
-                if (targets[view][i] == page) {
-                    tags[view][i] = NO_TAG;
-                }
-            }
-        }
     }
 
     @Override
@@ -302,8 +330,11 @@ final class CodeCache implements CodeWriteListener {
     void giveBack() {
         dropAll();
         Arrays.fill(jumpBlocks, null);
-        Arrays.fill(targets[0], null);
-        Arrays.fill(targets[1], null);
+        for (Translations cache : translations) {
+            if (cache != null) {
+                Arrays.fill(cache.target, null);
+            }
+        }
     }
 
     /** Drops everything and stops listening. */
@@ -318,15 +349,27 @@ final class CodeCache implements CodeWriteListener {
      * @param keepGlobal whether to remember global pages
      */
     void flushTranslations(boolean keepGlobal) {
-        for (int view = 0; view < 2; view++) {
-            UsedSlots slots = used[view];
-            for (int i = 0; i < (keepGlobal ? slots.localCount() : slots.count()); i++) {
-                int slot = slots.get(i);
-                if (!keepGlobal || !globals[view][slot]) {
-                    tags[view][slot] = NO_TAG;
-                }
+        for (Translations cache : translations) {
+            if (cache != null) {
+                cache.flush(keepGlobal);
             }
-            slots.clear(!keepGlobal);
+        }
+        forgetJumps();
+    }
+
+    /** Forgets what is not global of an address space; {@link #flushSupervisor} must follow if that is the current one. */
+    void flushAddressSpace(int space) {
+        Translations cache = translations[1 + space];
+        if (cache != null) {
+            cache.flush(true);
+        }
+    }
+
+    /** Forgets what is not global of the supervisor, whatever the address space. */
+    void flushSupervisor() {
+        Translations cache = translations[SUPERVISOR];
+        if (cache != null) {
+            cache.flush(true);
         }
         forgetJumps();
     }
@@ -346,15 +389,10 @@ final class CodeCache implements CodeWriteListener {
      * @param large whether it may be part of a large page, all of which must be forgotten
      */
     void flushTranslation(long address, boolean large) {
-        for (int view = 0; view < 2; view++) {
-            if (large) {
-                for (int i = 0; i < ENTRIES; i++) {
-                    if ((tags[view][i] ^ address) >>> Mmu.HUGE_SHIFT == 0) {
-                        tags[view][i] = NO_TAG;
-                    }
-                }
+        for (Translations cache : translations) {
+            if (cache != null) {
+                cache.flush(address, large);
             }
-            tags[view][(int) (address >>> Mmu.PAGE_SHIFT) & ENTRIES - 1] = NO_TAG;
         }
         forgetJumps();
     }

@@ -22,6 +22,9 @@ final class CodePage {
     /** Number of the page in the RAM mapping. */
     final int number;
 
+    /** The page's code was dropped: whoever still leads here must look for it anew. */
+    boolean dropped;
+
     private Block[] buckets = new Block[FEW_BUCKETS];
 
     private int blocks;
@@ -177,6 +180,7 @@ final class CodePage {
 
     /** Drops all blocks. */
     void invalidate() {
+        dropped = true;
         lines = 0;
         for (int i = 0; i < buckets.length; i++) {
             for (Block block = buckets[i]; block != null; block = block.nextInBucket) {

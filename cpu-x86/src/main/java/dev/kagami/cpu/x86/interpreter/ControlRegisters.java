@@ -39,7 +39,6 @@ final class ControlRegisters {
     /** A write to CR3 with this bit need not flush, when CR4.PCIDE is set. */
     private static final long CR3_NO_FLUSH = 1L << 63;
 
-    private static final long CR3_PCID = 0xFFF;
     private static final long CR3_ADDRESS_END = 1L << Mmu.PHYSICAL_BITS;
 
     /** Reserved bits of a present page-directory-pointer entry outside of long mode (SDM 3A table 4-8). */
@@ -107,8 +106,7 @@ final class ControlRegisters {
         boolean keep = false;
         if (cpu.longMode()) {
             if ((cpu.cr4 & Cpu.CR4_PCIDE) != 0) {
-                // The TLB is not tagged, so it can only be kept for the address space that it is of.
-                keep = (value & CR3_NO_FLUSH) != 0 && ((value ^ cpu.cr3) & ~CR3_NO_FLUSH) == 0;
+                keep = (value & CR3_NO_FLUSH) != 0;
                 value &= ~CR3_NO_FLUSH;
             }
             if (Long.compareUnsigned(value, CR3_ADDRESS_END) >= 0) {
@@ -118,9 +116,7 @@ final class ControlRegisters {
             checkPointers(cpu, value);
         }
         cpu.cr3 = value;
-        if (!keep) {
-            cpu.mmu.flushNonGlobal();
-        }
+        cpu.mmu.selectAddressSpace(keep);
     }
 
     /** Writes CR4. */
@@ -132,7 +128,7 @@ final class ControlRegisters {
         boolean longMode = cpu.longMode();
         boolean leavesPae = longMode && (value & Cpu.CR4_PAE) == 0;
         boolean changesDepth = longMode && (changed & Cpu.CR4_LA57) != 0;
-        boolean badPcid = (changed & value & Cpu.CR4_PCIDE) != 0 && (!longMode || (cpu.cr3 & CR3_PCID) != 0);
+        boolean badPcid = (changed & value & Cpu.CR4_PCIDE) != 0 && (!longMode || (cpu.cr3 & Mmu.IDENTIFIER) != 0);
         if (leavesPae || changesDepth || badPcid) {
             throw cpu.generalProtection();
         }

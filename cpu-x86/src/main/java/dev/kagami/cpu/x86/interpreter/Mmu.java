@@ -6,14 +6,15 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
-import java.util.BitSet;
 
 /**
  * Address translation: page walks, the TLB and every memory access that the TLB fast path of {@link Cpu} does not serve
  * (SDM 3A chapter 4).
  *
  * <p>There is one TLB per <em>view</em>: user, supervisor that SMAP keeps off user pages, and supervisor with
- * RFLAGS.AC set or SMAP off. A change of privilege swaps a reference instead of checking rights at each access. An entry is
+ * RFLAGS.AC set or SMAP off. A change of privilege swaps a reference instead of checking rights at each access. The view that SMAP
+ * keeps off user pages is one for all address spaces, which differ little for it; of the others, each of the {@link
+ * AddressSpaces} has its own. An entry is
  * four longs: the page address under which reads hit, the same for writes, what to add to a linear address to get an
  * offset in RAM, and flags. Pages that need attention at each access (device memory, watched by a debug register; for
  * writes: holding cached code, or not dirty yet) have no tag, so they always come here.
@@ -28,6 +29,9 @@ final class Mmu {
 
     /** Physical-address width that CPUID reports; page-table bits at and above it are reserved. */
     static final int PHYSICAL_BITS = 46;
+
+    /** The bits of CR3 that are the process-context identifier, when CR4.PCIDE is set. */
+    static final int IDENTIFIER = 0xFFF;
 
     private static final int TLB_ENTRIES = 4096;
     private static final int ENTRY_LONGS = 4;
@@ -86,15 +90,30 @@ final class Mmu {
     private final Cpu cpu;
     private final GuestMemory memory;
     private final MemorySegment ram;
-    private final long[][] views = new long[3][TLB_ENTRIES * ENTRY_LONGS];
-    /** The entries in use, so that a flush need not look at all. */
-    private final UsedSlots[] used = {new UsedSlots(TLB_ENTRIES), new UsedSlots(TLB_ENTRIES), new UsedSlots(TLB_ENTRIES)
-    };
+    /** Number of tables: a common one, then two for each address space. */
+    static final int TABLES = 1 + 2 * AddressSpaces.COUNT;
 
+    /** The number of the table of the supervisor that SMAP keeps off user pages. */
+    private static final int COMMON_TABLE = 0;
+
+    /** By {@link #table(int)}; those of an address space are made when it is used. */
+    private final long[][] tables = new long[TABLES][];
+
+    /** The entries in use, so that a flush need not look at all. */
+    private final UsedSlots[] used = new UsedSlots[TABLES];
+
+    private final AddressSpaces spaces = new AddressSpaces();
+    private int space;
     private int view;
 
-    /** The pages of RAM that entries of some TLB may let be written: only of those must writes be trapped. */
-    private final BitSet writablePages = new BitSet();
+    /** The number of the table in use. */
+    private int table;
+
+    /**
+     * Where entries may be that let a page of RAM be written: only there must they be looked for to have writes trapped. By page, a
+     * bit for the common table and one for each address space, see {@link #writers}.
+     */
+    private final byte[] writable;
 
     /** INVLPG inside of these bounds may concern a large page, of which any number of entries may be in the TLB. */
     private long largeLow = -1L;
@@ -103,7 +122,7 @@ final class Mmu {
 
     // Results of a walk.
     private long physical;
-    private boolean writable;
+    private boolean mayWrite;
     private boolean dirty;
     private boolean userPage;
     private int flags;
@@ -116,20 +135,62 @@ final class Mmu {
         this.cpu = cpu;
         memory = cpu.memory;
         ram = memory.segment();
-        for (long[] tlb : views) {
-            Arrays.fill(tlb, NO_TAG);
+        writable = new byte[(int) (memory.size() >>> PAGE_SHIFT)];
+        makeTable(COMMON_TABLE);
+        makeTables(0);
+    }
+
+    private void makeTables(int space) {
+        makeTable(1 + 2 * space);
+        makeTable(2 + 2 * space);
+    }
+
+    private void makeTable(int number) {
+        if (tables[number] == null) {
+            tables[number] = new long[TLB_ENTRIES * ENTRY_LONGS];
+            Arrays.fill(tables[number], NO_TAG);
+            used[number] = new UsedSlots(TLB_ENTRIES);
         }
     }
 
     /** Selects and returns the TLB for the CPU's privilege level and RFLAGS.AC. */
     long[] view(Cpu cpu) {
-        view = cpu.cpl == 3 ? VIEW_USER : supervisorView((cpu.systemFlags & Cpu.AC) != 0);
-        return views[view];
+        return select(cpu.cpl == 3 ? VIEW_USER : supervisorView((cpu.systemFlags & Cpu.AC) != 0));
     }
 
-    /** {@return the number of the supervisor's view with RFLAGS.AC as given} */
-    int supervisorView(boolean accessControl) {
+    private long[] select(int newView) {
+        view = newView;
+        table = table(newView);
+        return tables[table];
+    }
+
+    private int supervisorView(boolean accessControl) {
         return (cpu.cr4 & Cpu.CR4_SMAP) != 0 && !accessControl ? VIEW_SUPERVISOR : VIEW_SUPERVISOR_AC;
+    }
+
+    /** {@return the number of a view's table in the current address space} */
+    private int table(int view) {
+        return view == VIEW_SUPERVISOR ? COMMON_TABLE : 1 + 2 * space + (view == VIEW_USER ? 0 : 1);
+    }
+
+    /** {@return the number of the supervisor's table with RFLAGS.AC as given} */
+    int supervisorTable(boolean accessControl) {
+        return table(supervisorView(accessControl));
+    }
+
+    /** {@return the bit of {@link #writable} for a table} */
+    private static int writers(int table) {
+        return 1 << (table + 1 >> 1);
+    }
+
+    /**
+     * {@return whether a table may have entries that let a page be written}
+     *
+     * @param table number of the table
+     * @param writers what {@link TranslationListener#writesTrapped} was told
+     */
+    static boolean mayHaveWritable(int table, int writers) {
+        return (writers & writers(table)) != 0;
     }
 
     // ---------------------------------------------------------------- accesses that miss the fast path
@@ -278,14 +339,12 @@ final class Mmu {
 
     private int enterSystemView() {
         int saved = view;
-        view = (cpu.cr4 & Cpu.CR4_SMAP) != 0 ? VIEW_SUPERVISOR : VIEW_SUPERVISOR_AC;
-        cpu.tlb = views[view];
+        cpu.tlb = select(supervisorView(false));
         return saved;
     }
 
     private void leaveSystemView(int saved) {
-        view = saved;
-        cpu.tlb = views[saved];
+        cpu.tlb = select(saved);
     }
 
     private void watch(long address, int size, boolean write) {
@@ -312,7 +371,7 @@ final class Mmu {
      * @return the offset in RAM, or -1 with {@link #physical} set when no RAM is there
      */
     private long translate(long address, int access) {
-        long[] tlb = views[view];
+        long[] tlb = tables[table];
         int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
         long page = address & -PAGE_SIZE;
         if (access != EXECUTE && tlb[slot + access] == page) {
@@ -337,13 +396,14 @@ final class Mmu {
 
     private void enter(long[] tlb, int slot, long page, long offset, int access) {
         boolean watched = watchedByDebugger(page);
-        boolean mayWrite = writable && (dirty || access == WRITE) && !memory.isWatched((int) (offset >>> PAGE_SHIFT));
-        if (mayWrite) {
-            writablePages.set((int) (offset >>> PAGE_SHIFT));
+        int number = (int) (offset >>> PAGE_SHIFT);
+        boolean direct = mayWrite && (dirty || access == WRITE) && !memory.isWatched(number);
+        if (direct) {
+            writable[number] |= (byte) writers(table);
         }
-        used[view].add(slot >> 2, (flags & FLAG_GLOBAL) != 0);
+        used[table].add(slot >> 2, (flags & FLAG_GLOBAL) != 0);
         tlb[slot] = watched ? NO_TAG : page;
-        tlb[slot + 1] = mayWrite && !watched ? page : NO_TAG;
+        tlb[slot + 1] = direct && !watched ? page : NO_TAG;
         tlb[slot + 2] = offset - page;
         tlb[slot + 3] = flags;
     }
@@ -369,7 +429,7 @@ final class Mmu {
     private void walk(long address, int access) {
         if ((cpu.cr0 & Cpu.CR0_PG) == 0) {
             physical = address;
-            writable = true;
+            mayWrite = true;
             dirty = true;
             userPage = true;
             flags = 0;
@@ -511,17 +571,17 @@ final class Mmu {
         boolean allowed;
         userPage = user;
         if (view == VIEW_USER) {
-            writable = write;
+            mayWrite = write;
             allowed = user;
         } else {
-            writable = write || (cpu.cr0 & Cpu.CR0_WP) == 0;
+            mayWrite = write || (cpu.cr0 & Cpu.CR0_WP) == 0;
             allowed = !user
                     || (access == EXECUTE
                             ? (cpu.cr4 & Cpu.CR4_SMEP) == 0
                             : view == VIEW_SUPERVISOR_AC || (cpu.cr4 & Cpu.CR4_SMAP) == 0);
         }
         if (access == WRITE) {
-            allowed &= writable;
+            allowed &= mayWrite;
         } else if (access == EXECUTE) {
             allowed &= executable;
         }
@@ -558,29 +618,21 @@ final class Mmu {
 
     /** Drops every translation, global ones too. */
     void flushAll() {
-        for (int v = 0; v < views.length; v++) {
-            for (int i = 0; i < used[v].count(); i++) {
-                clear(views[v], used[v].get(i) << 2);
-            }
-            used[v].clear(true);
+        for (int number = 0; number < TABLES; number++) {
+            flush(number, false);
         }
         largeLow = -1L;
         largeHigh = 0;
         cpu.code.flushTranslations(false);
         tellFlushed(false);
+        spaces.reset(identifier());
+        use(0);
     }
 
-    /** Drops every translation that is not global, as a load of CR3 does. */
+    /** Drops every translation that is not global, of all address spaces. */
     void flushNonGlobal() {
-        for (int v = 0; v < views.length; v++) {
-            long[] tlb = views[v];
-            for (int i = 0; i < used[v].localCount(); i++) {
-                int slot = used[v].get(i) << 2;
-                if ((tlb[slot + 3] & FLAG_GLOBAL) == 0) {
-                    clear(tlb, slot);
-                }
-            }
-            used[v].clear(false);
+        for (int number = 0; number < TABLES; number++) {
+            flush(number, true);
         }
         cpu.code.flushTranslations(true);
         tellFlushed(true);
@@ -593,7 +645,101 @@ final class Mmu {
         }
     }
 
-    /** Drops the translations of one page, as INVLPG does. */
+    private void flush(int number, boolean keepGlobal) {
+        UsedSlots slots = used[number];
+        if (slots == null) {
+            return;
+        }
+        long[] tlb = tables[number];
+        for (int i = 0; i < (keepGlobal ? slots.localCount() : slots.count()); i++) {
+            int slot = slots.get(i) << 2;
+            if (!keepGlobal || (tlb[slot + 3] & FLAG_GLOBAL) == 0) {
+                clear(tlb, slot);
+            }
+        }
+        slots.clear(!keepGlobal);
+    }
+
+    /** {@return the current process-context identifier (SDM 3A 4.10.1)} */
+    private int identifier() {
+        return (cpu.cr4 & Cpu.CR4_PCIDE) != 0 ? (int) cpu.cr3 & IDENTIFIER : 0;
+    }
+
+    /**
+     * Uses the translations of the address space that CR3 has been loaded with.
+     *
+     * @param keep whether those of it that were made before, and are not global, are still good
+     */
+    void selectAddressSpace(boolean keep) {
+        int identifier = identifier();
+        int next = spaces.find(identifier);
+        boolean known = next >= 0;
+        if (!known) {
+            next = spaces.take(identifier);
+            makeTables(next);
+        }
+        if (known && keep && next == space) {
+            return;
+        }
+        if (!known || !keep) {
+            flushTables(next);
+        }
+        flushCommon();
+        use(next);
+    }
+
+    private void use(int next) {
+        spaces.use(next);
+        space = next;
+        cpu.updateView();
+        TranslationListener listener = cpu.translations;
+        if (listener != null) {
+            listener.addressSpaceSelected(next);
+        }
+    }
+
+    /**
+     * Drops the translations of an address space that are not global.
+     *
+     * @param identifier its process-context identifier
+     */
+    void flushAddressSpace(int identifier) {
+        int flushed = spaces.find(identifier);
+        if (flushed < 0) {
+            return;
+        }
+        flushTables(flushed);
+        if (flushed == space) {
+            flushCommon();
+        }
+    }
+
+    private void flushTables(int flushed) {
+        flush(1 + 2 * flushed, true);
+        flush(2 + 2 * flushed, true);
+        cpu.code.flushAddressSpace(flushed);
+        TranslationListener listener = cpu.translations;
+        if (listener != null) {
+            listener.addressSpaceFlushed(flushed);
+        }
+    }
+
+    /** Drops what the common table has of the address space that was current. */
+    private void flushCommon() {
+        flush(COMMON_TABLE, true);
+        cpu.code.flushSupervisor();
+        TranslationListener listener = cpu.translations;
+        if (listener != null) {
+            listener.supervisorFlushed();
+        }
+    }
+
+    /** {@return the number of the current address space, below {@link AddressSpaces#COUNT}} */
+    int addressSpace() {
+        return space;
+    }
+
+    /** Drops the translations of one page, as INVLPG does; those of other address spaces, too. */
     void flushPage(long address) {
         boolean large = Long.compareUnsigned(address, largeLow) >= 0 && Long.compareUnsigned(address, largeHigh) <= 0;
         if (large) {
@@ -601,8 +747,8 @@ final class Mmu {
         }
         long page = address & -PAGE_SIZE;
         int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
-        for (long[] tlb : views) {
-            if (tlb[slot] == page || tlb[slot + 1] == page) {
+        for (long[] tlb : tables) {
+            if (tlb != null && (tlb[slot] == page || tlb[slot + 1] == page)) {
                 tlb[slot] = NO_TAG;
                 tlb[slot + 1] = NO_TAG;
             }
@@ -616,10 +762,10 @@ final class Mmu {
 
     /** Drops all pieces of the large page that an address may be in. */
     private void dropPieces(long address) {
-        for (int v = 0; v < views.length; v++) {
-            long[] tlb = views[v];
-            for (int i = 0; i < used[v].count(); i++) {
-                int slot = used[v].get(i) << 2;
+        for (int number = 0; number < TABLES; number++) {
+            long[] tlb = tables[number];
+            for (int i = 0; tlb != null && i < used[number].count(); i++) {
+                int slot = used[number].get(i) << 2;
                 long page = tlb[slot] != NO_TAG ? tlb[slot] : tlb[slot + 1];
                 if (page != NO_TAG && samePage(page, address, (int) tlb[slot + 3])) {
                     tlb[slot] = NO_TAG;
@@ -646,14 +792,18 @@ final class Mmu {
      * thread or by that of the CPU that holds the rendezvous.
      */
     void trapWrites(int pageNumber) {
-        if (!writablePages.get(pageNumber)) {
+        int writers = writable[pageNumber];
+        if (writers == 0) {
             return;
         }
-        writablePages.clear(pageNumber);
-        for (int v = 0; v < views.length; v++) {
-            long[] tlb = views[v];
-            for (int i = 0; i < used[v].count(); i++) {
-                int slot = used[v].get(i) << 2;
+        writable[pageNumber] = 0;
+        for (int number = 0; number < TABLES; number++) {
+            if (!mayHaveWritable(number, writers)) {
+                continue;
+            }
+            long[] tlb = tables[number];
+            for (int i = 0; i < used[number].count(); i++) {
+                int slot = used[number].get(i) << 2;
                 if (tlb[slot + 1] != NO_TAG && tlb[slot + 1] + tlb[slot + 2] >>> PAGE_SHIFT == pageNumber) {
                     tlb[slot + 1] = NO_TAG;
                 }
@@ -661,13 +811,13 @@ final class Mmu {
         }
         TranslationListener listener = cpu.translations;
         if (listener != null) {
-            listener.writesTrapped(pageNumber);
+            listener.writesTrapped(pageNumber, writers);
         }
     }
 
-    /** {@return the number of the TLB view in use, 0 to 2} */
-    int viewNumber() {
-        return view;
+    /** {@return the number of the table in use, below {@link #TABLES}} */
+    int tableNumber() {
+        return table;
     }
 
     /**
@@ -680,7 +830,7 @@ final class Mmu {
     long translatePage(long address, boolean write) {
         int access = write ? WRITE : READ;
         translate(address, access);
-        long[] tlb = views[view];
+        long[] tlb = tables[table];
         int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
         long page = address & -PAGE_SIZE;
         return tlb[slot + access] == page ? page + tlb[slot + 2] : -1;
@@ -689,13 +839,13 @@ final class Mmu {
     /** {@return whether a page that {@link #translatePage} has just translated may also be written without coming here} */
     boolean writable(long address) {
         int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
-        return views[view][slot + 1] == (address & -PAGE_SIZE);
+        return tables[table][slot + 1] == (address & -PAGE_SIZE);
     }
 
     /** {@return whether a page that {@link #translatePage} has just translated may also be read without coming here} */
     boolean readable(long address) {
         int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
-        return views[view][slot] == (address & -PAGE_SIZE);
+        return tables[table][slot] == (address & -PAGE_SIZE);
     }
 
     /** {@return the flags of the page that was translated last} */
@@ -705,7 +855,7 @@ final class Mmu {
 
     /** {@return the flags of a page that {@link #translatePage} has just translated} */
     int flags(long address) {
-        return (int) views[view][((int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK) + 3];
+        return (int) tables[table][((int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK) + 3];
     }
 
     private static void clear(long[] tlb, int slot) {

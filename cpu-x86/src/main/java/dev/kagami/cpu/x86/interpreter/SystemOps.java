@@ -439,7 +439,7 @@ final class SystemOps {
 
     // ---------------------------------------------------------------- TLB
 
-    /** INVPCID (SDM 2A). The TLB only ever holds the current address space, so other PCIDs have nothing to drop. */
+    /** INVPCID (SDM 2A). One address is dropped in all address spaces, which is always allowed (SDM 3A 4.10.4.1). */
     private static final class InvalidateByPcid extends EndingOp {
         private static final int ONE_ADDRESS = 0;
         private static final int ONE_CONTEXT = 1;
@@ -491,6 +491,8 @@ final class SystemOps {
                 cpu.mmu.flushAll();
             } else if (type == ONE_ADDRESS) {
                 cpu.mmu.flushPage(target);
+            } else if (type == ONE_CONTEXT) {
+                cpu.mmu.flushAddressSpace((int) pcid);
             } else {
                 cpu.mmu.flushNonGlobal();
             }

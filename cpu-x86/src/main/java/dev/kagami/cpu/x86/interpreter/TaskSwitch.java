@@ -221,7 +221,7 @@ final class TaskSwitch {
     private static void load(Cpu cpu, long[] state, boolean wide, boolean nested, int external) {
         if (wide && (cpu.cr0 & Cpu.CR0_PG) != 0 && state[SLOT_CR3] != cpu.cr3) {
             cpu.cr3 = state[SLOT_CR3];
-            cpu.mmu.flushNonGlobal();
+            cpu.mmu.selectAddressSpace(false);
         }
         int flags = (int) state[SLOT_FLAGS] & FLAGS_LOADED;
         if (nested) {

@@ -12,8 +12,11 @@ import java.lang.foreign.ValueLayout;
  * {@link #eventPending}.
  */
 public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu implements TranslationListener {
-    /** Number of TLB views; see {@link #view}. */
-    public static final int VIEWS = 3;
+    /** Most address spaces of which translations are kept, see {@link TranslationListener#addressSpaceSelected}. */
+    public static final int ADDRESS_SPACES = AddressSpaces.COUNT;
+
+    /** Number of TLBs; see {@link #table}. */
+    public static final int TABLES = Mmu.TABLES;
 
     /** The exception masks in MXCSR. */
     private static final int MXCSR_MASKS = 0x1F80;
@@ -129,8 +132,8 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     /** RFLAGS.AC. */
     protected static final int FLAG_AC = Cpu.AC;
 
-    /** The flags besides the arithmetic ones, IF and AC that PUSHF stores. */
-    protected static final int PUSHED_FLAGS = ~(Cpu.ARITHMETIC | Cpu.IF | Cpu.AC | Cpu.RF | Cpu.VM);
+    /** The flags besides the arithmetic ones, IF, DF and AC that PUSHF stores. */
+    protected static final int PUSHED_FLAGS = ~(Cpu.ARITHMETIC | Cpu.IF | Cpu.DF | Cpu.AC | Cpu.RF | Cpu.VM);
 
     /** {@return RFLAGS without the arithmetic flags} */
     protected final int systemFlags() {
@@ -147,6 +150,15 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     }
 
     /**
+     * Sets or clears DF.
+     *
+     * @param flag {@link #FLAG_DF} or 0
+     */
+    protected final void setDirection(int flag) {
+        cpu.systemFlags = cpu.systemFlags & ~Cpu.DF | flag;
+    }
+
+    /**
      * Sets or clears AC.
      *
      * @param flag {@link #FLAG_AC} or 0
@@ -158,9 +170,9 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         }
     }
 
-    /** {@return the TLB view of the supervisor with AC as given} */
-    protected final int supervisorView(boolean accessControl) {
-        return cpu.mmu.supervisorView(accessControl);
+    /** {@return the TLB of the supervisor in the current address space with AC as given} */
+    protected final int supervisorTable(boolean accessControl) {
+        return cpu.mmu.supervisorTable(accessControl);
     }
 
     /**
@@ -211,20 +223,48 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         return cpu.msrs.kernelGsBase;
     }
 
+    /** {@return whether the instructions that read and write the bases of FS and GS may be used} */
+    protected final boolean basesAccessible() {
+        return (cpu.cr4 & Cpu.CR4_FSGSBASE) != 0;
+    }
+
+    /** {@return CR2} */
+    protected final long pageFaultAddress() {
+        return cpu.cr2;
+    }
+
+    /** {@return whether SS is as a return to a null SS at privilege level 0 leaves it} */
+    protected final boolean nullStack() {
+        return cpu.selector[Cpu.SS] == 0
+                && cpu.r[Cpu.SEGMENT_BASE + Cpu.SS] == 0
+                && cpu.limit[Cpu.SS] == 0
+                && cpu.attributes[Cpu.SS] == 0;
+    }
+
     /**
-     * Sets the bases that SWAPGS swaps.
+     * Sets the bases of FS and GS, and what SWAPGS swaps.
      *
-     * @param base base of GS
+     * @param fs base of FS
+     * @param gs base of GS
      * @param kernelBase IA32_KERNEL_GS_BASE
      */
-    protected final void setGsBases(long base, long kernelBase) {
-        cpu.r[Cpu.SEGMENT_BASE + Cpu.GS] = base;
+    protected final void setBases(long fs, long gs, long kernelBase) {
+        cpu.r[Cpu.SEGMENT_BASE + Cpu.FS] = fs;
+        cpu.r[Cpu.SEGMENT_BASE + Cpu.GS] = gs;
         cpu.msrs.kernelGsBase = kernelBase;
     }
 
-    /** {@return the TLB view in use: user, supervisor, supervisor with RFLAGS.AC} */
-    protected final int view() {
-        return cpu.mmu.viewNumber();
+    /**
+     * {@return the TLB in use} Number 0 is that of the supervisor that SMAP keeps off user pages; behind it there are two for each
+     * address space: of the user, and of the supervisor otherwise.
+     */
+    protected final int table() {
+        return cpu.mmu.tableNumber();
+    }
+
+    /** {@return whether a TLB may have entries that let a page be written}, see {@link #writesTrapped}. */
+    public static boolean mayHaveWritable(int table, int writers) {
+        return Mmu.mayHaveWritable(table, writers);
     }
 
     /** {@return whether an address is canonical for the current paging depth} */

@@ -12,6 +12,15 @@ interface TranslationListener {
      */
     void translationsFlushed(boolean keepGlobal);
 
+    /** Translations of pages that are not global may have changed in an address space, see {@link Mmu#addressSpace}. */
+    void addressSpaceFlushed(int space);
+
+    /** What supervisors can reach of pages that are not global, without users' rights, may have changed. */
+    void supervisorFlushed();
+
+    /** An address space is the current one from now on. */
+    void addressSpaceSelected(int space);
+
     /**
      * The translation of one page may have changed.
      *
@@ -23,8 +32,11 @@ interface TranslationListener {
     /**
      * Writes to a page of RAM must be seen from now on, because code of it is being cached. Called on the CPU's thread, or on
      * another CPU's while this one is stopped outside of translated code.
+     *
+     * @param pageNumber number of the page
+     * @param writers which tables may let it be written, see {@link Mmu#mayHaveWritable}
      */
-    void writesTrapped(int pageNumber);
+    void writesTrapped(int pageNumber, int writers);
 
     /** {@return about how many bytes of memory translated code takes} Called from any thread. */
     long codeBytes();

@@ -7,7 +7,6 @@ import java.util.Arrays;
  * flush looks at nothing that it keeps. A slot may be in both lists. Belongs to one thread.
  */
 public final class UsedSlots {
-
     private static final int FEW = 64;
 
     /** A bit for each slot: whether it is in the list. */

@@ -104,6 +104,105 @@ class ControlRegisterTest {
         assertThat(cpu.r[Cpu.RBX]).isEqualTo(3);
     }
 
+    private static final long NO_FLUSH = 1L << 63;
+    private static final long PAGE = 0x10_0000;
+
+    /** Makes a page lead somewhere else, behind the TLB's back. */
+    private void remap(long value) {
+        long at = 0x20_0000 + value * Mmu.PAGE_SIZE;
+        machine.memory.writeLong(at, value);
+        machine.memory.writeLong(0x8_3000 + (PAGE >>> 12) * 8, at | 7);
+    }
+
+    /** {@return what is read from the page after CR3 has been loaded} */
+    private long readIn(long identifier) {
+        cpu.r[Cpu.RSI] = PAGE;
+        assertAccepted(MOV_CR3_RAX + "48 8B 1E", 0x8_0000 | identifier);
+        return cpu.r[Cpu.RBX];
+    }
+
+    private void usePcids() {
+        use(TestMachine.inLongMode());
+        assertThat(cpu.cr3).isEqualTo(0x8_0000);
+        assertAccepted(MOV_CR4_RAX, cpu.cr4 | Cpu.CR4_PCIDE);
+    }
+
+    @Test
+    void loadsOfCr3DropTranslationsOfTheirPcidOnly() {
+        usePcids();
+        remap(1);
+        assertThat(readIn(1)).isEqualTo(1);
+        remap(2);
+        assertThat(readIn(2)).as("another PCID").isEqualTo(2);
+        assertThat(readIn(1 | NO_FLUSH)).as("kept").isEqualTo(1);
+        remap(3);
+        assertThat(readIn(1)).as("flushed").isEqualTo(3);
+        assertThat(readIn(2 | NO_FLUSH)).as("not concerned").isEqualTo(2);
+        assertAccepted(MOV_CR3_RAX, 0x8_0000);
+        assertAccepted(MOV_CR4_RAX, cpu.cr4 & ~Cpu.CR4_PCIDE);
+        assertAccepted(MOV_CR4_RAX, cpu.cr4 | Cpu.CR4_PCIDE);
+        assertThat(readIn(2 | NO_FLUSH)).as("a change of CR4.PCIDE drops all").isEqualTo(3);
+    }
+
+    @Test
+    void invpcidDropsTranslationsOfThePcidNamed() {
+        usePcids();
+        remap(1);
+        for (int identifier = 1; identifier < 4; identifier++) {
+            readIn(identifier);
+        }
+        remap(2);
+        String invpcid = "66 0F 38 82 04 25 00 00 04 00";
+        machine.memory.writeLong(TestMachine.DATA, 2);
+        machine.memory.writeLong(TestMachine.DATA + 8, PAGE);
+        assertAccepted(invpcid, 1);
+        assertThat(readIn(1 | NO_FLUSH)).isEqualTo(1);
+        assertThat(readIn(2 | NO_FLUSH)).as("single context").isEqualTo(2);
+        machine.memory.writeLong(TestMachine.DATA, 1);
+        assertAccepted(invpcid, 0);
+        assertThat(readIn(1 | NO_FLUSH)).as("single address").isEqualTo(2);
+        remap(3);
+        assertAccepted(invpcid, 1);
+        machine.memory.writeLong(TestMachine.DATA, 0);
+        assertAccepted(invpcid, 3);
+        for (int identifier = 1; identifier < 4; identifier++) {
+            assertThat(readIn(identifier | NO_FLUSH)).as("all contexts").isEqualTo(3);
+        }
+        remap(4);
+        assertAccepted(invpcid, 2);
+        for (int identifier = 1; identifier < 4; identifier++) {
+            assertThat(readIn(identifier | NO_FLUSH)).as("all, global ones too").isEqualTo(4);
+        }
+    }
+
+    @Test
+    void globalTranslationsHoldForAllPcids() {
+        usePcids();
+        remap(1);
+        long entry = 0x8_3000 + (PAGE >>> 12) * 8;
+        machine.memory.writeLong(entry, machine.memory.readLong(entry) | 1 << 8);
+        assertThat(readIn(1)).isEqualTo(1);
+        assertThat(readIn(2)).isEqualTo(1);
+        remap(2);
+        assertThat(readIn(1)).as("kept by a load of CR3").isEqualTo(1);
+        assertThat(machine.exec("0F 01 3E")).as("invlpg").isNull();
+        assertThat(readIn(1 | NO_FLUSH)).isEqualTo(2);
+        assertThat(readIn(2 | NO_FLUSH)).as("dropped for all").isEqualTo(2);
+    }
+
+    @Test
+    void moreAddressSpacesThanAreKeptAreNotMistakenForEachOther() {
+        usePcids();
+        int count = 3 * AddressSpaces.COUNT;
+        for (int identifier = 1; identifier <= count; identifier++) {
+            remap(identifier);
+            assertThat(readIn(identifier | NO_FLUSH)).isEqualTo(identifier);
+        }
+        for (int identifier = count; identifier > 0; identifier--) {
+            assertThat(readIn(identifier | NO_FLUSH)).isIn((long) identifier, (long) count);
+        }
+    }
+
     @Test
     void invpcidChecksItsDescriptor() {
         use(TestMachine.inLongMode());
