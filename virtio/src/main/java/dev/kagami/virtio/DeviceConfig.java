@@ -10,6 +10,7 @@ public final class DeviceConfig {
     private final byte[] values;
     private final byte[] initial;
     private final boolean[] writable;
+    private final boolean[] kept;
     private IntConsumer listener = offset -> {};
     private int generation;
 
@@ -22,6 +23,7 @@ public final class DeviceConfig {
         values = new byte[size];
         initial = new byte[size];
         writable = new boolean[size];
+        kept = new boolean[size];
     }
 
     /** {@return the size in bytes} */
@@ -43,6 +45,20 @@ public final class DeviceConfig {
     public synchronized void allowWrites(int offset, int size) {
         for (int i = 0; i < size; i++) {
             writable[offset + i] = true;
+            initial[offset + i] = values[offset + i];
+        }
+    }
+
+    /**
+     * Says that drivers read a field once and go by that from then on, so that it must not change when a machine goes on from a
+     * snapshot in a device that was given another value. It goes back to what it is now when the device is reset.
+     *
+     * @param offset the field
+     * @param size bytes
+     */
+    public synchronized void keep(int offset, int size) {
+        for (int i = 0; i < size; i++) {
+            kept[offset + i] = true;
             initial[offset + i] = values[offset + i];
         }
     }
@@ -110,23 +126,28 @@ public final class DeviceConfig {
         return values.clone();
     }
 
-    /** Sets what the driver can have written; the rest stays. */
-    synchronized void restore(byte[] state) {
+    /**
+     * Sets what the driver can have written, and what it goes by; the rest stays.
+     *
+     * @param state all bytes
+     * @param begun whether a driver has begun to use the device, and so may have read what it goes by
+     */
+    synchronized void restore(byte[] state, boolean begun) {
         if (state.length != values.length) {
             throw new IllegalArgumentException(
                     "a configuration space of %d bytes, not %d".formatted(values.length, state.length));
         }
         for (int i = 0; i < values.length; i++) {
-            if (writable[i]) {
+            if (writable[i] || kept[i] && begun) {
                 values[i] = state[i];
             }
         }
     }
 
-    /** Forgets what the driver wrote. */
+    /** Forgets what the driver wrote and what it goes by. */
     synchronized void reset() {
         for (int i = 0; i < values.length; i++) {
-            if (writable[i]) {
+            if (writable[i] || kept[i]) {
                 values[i] = initial[i];
             }
         }

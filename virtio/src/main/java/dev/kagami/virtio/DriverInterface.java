@@ -362,7 +362,7 @@ public final class DriverInterface {
         }
         status = saved.status() & DRIVER_BITS;
         broken = saved.broken();
-        device.config().restore(saved.config());
+        device.config().restore(saved.config(), status != 0);
         for (int i = 0; i < queues.length; i++) {
             queues[i].restore(saved.queues().get(i));
         }

@@ -8,7 +8,7 @@ import java.util.List;
  * @param status the status register
  * @param broken whether the device needs a reset
  * @param driverFeatures the features that the driver has written
- * @param config the configuration space; only what the driver can write counts
+ * @param config the configuration space; only what the driver can write, or goes by, counts
  * @param queues the queues
  */
 public record DriverState(int status, boolean broken, long driverFeatures, byte[] config, List<Queue> queues) {

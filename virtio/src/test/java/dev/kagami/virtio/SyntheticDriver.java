@@ -50,6 +50,13 @@ public final class SyntheticDriver {
                 .isNotZero();
     }
 
+    /** {@return the same driver, of a device that has taken over from its own after {@link #negotiate}} */
+    public SyntheticDriver movedTo(DriverTransport other) {
+        SyntheticDriver moved = new SyntheticDriver(machine, other);
+        moved.features = features;
+        return moved;
+    }
+
     /** Brings the device up with all its features. */
     public SyntheticDriver start() {
         return start(-1L, Integer.MAX_VALUE);

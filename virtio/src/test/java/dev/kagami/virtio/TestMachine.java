@@ -109,6 +109,16 @@ public final class TestMachine implements AutoCloseable {
         functions.forEach(function -> function.driver().resume());
     }
 
+    /** Does what a snapshot does that is restored on another machine, to a device by its number on PCI: it goes on as another. */
+    public void moveDevice(int from, int to) {
+        DriverInterface driver = functions.get(from).driver();
+        driver.pause();
+        DriverInterface other = functions.get(to).driver();
+        other.reset();
+        other.setState(driver.state(), driver.deviceState());
+        other.resume();
+    }
+
     private void message(long address, int data) {
         messages.incrementAndGet(data & 0xFF);
     }

@@ -60,6 +60,7 @@ public final class NetworkDevice implements VirtioDevice {
     public NetworkDevice(NetworkConfig config) {
         this.config = config;
         setMac(config.mac().value());
+        space.keep(0, MAC_OCTETS);
         space.set(STATUS, 2, config.port().isUp() ? STATUS_UP : 0);
         space.set(PAIRS, 2, 1);
         space.set(MTU, 2, config.mtu());
@@ -78,6 +79,11 @@ public final class NetworkDevice implements VirtioDevice {
     /** Shows an address in the configuration space, in the order of the wire. */
     void setMac(long mac) {
         space.set(0, MAC_OCTETS, Long.reverseBytes(mac << 16));
+    }
+
+    /** {@return the address in the configuration space, which is the one that the guest has} */
+    private long mac() {
+        return Long.reverseBytes(space.get(0, MAC_OCTETS)) >>> 16;
     }
 
     @Override
@@ -132,7 +138,7 @@ public final class NetworkDevice implements VirtioDevice {
 
     @Override
     public QueueHandler activate(DeviceContext active) {
-        ReceiveFilter filter = new ReceiveFilter(config.mac().value());
+        ReceiveFilter filter = new ReceiveFilter(mac());
         Receiver receiver = new Receiver(config.port(), active, filter);
         Transmitter transmitter = new Transmitter(config.port(), active);
         ControlQueue control = new ControlQueue(this, active, filter);
@@ -167,7 +173,6 @@ public final class NetworkDevice implements VirtioDevice {
                 receiver.close();
                 transmitter.close();
                 config.port().setReceiveOffloads(java.util.Set.of());
-                setMac(config.mac().value());
             }
         };
     }

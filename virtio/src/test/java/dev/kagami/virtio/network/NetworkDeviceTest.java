@@ -327,6 +327,36 @@ class NetworkDeviceTest extends VirtioContractTest {
         assertThat(peer.peerOffloads()).containsExactly(ReceiveOffload.CHECKSUM);
     }
 
+    @Test
+    void driverThatHasReadTheAddressKeepsItInARestoredMachine() {
+        SyntheticDriver before = new SyntheticDriver(machine, machine.addPci(create()));
+        before.negotiate(-1L);
+        SyntheticDriver driver = before.movedTo(machine.addPci(
+                new NetworkDevice(NetworkConfig.of(link.first(), MacAddress.parse("52:54:00:65:43:21")))));
+        machine.moveDevice(0, 1);
+        assertThat(driver.transport().config(5, 1)).isEqualTo(0x56);
+        driver.setUpQueues(Integer.MAX_VALUE);
+        driver.ready();
+        addBuffers(driver, 100, 256);
+        assertThat(command(driver, new byte[] {0, 0, 0})).as("not promiscuous").isTrue();
+        assertThat(receives(driver, MAC_BYTES)).isTrue();
+        driver.negotiate(-1L);
+        assertThat(driver.transport().config(5, 1)).as("after a reset").isEqualTo(0x21);
+        machine.moveDevice(0, 1);
+        assertThat(driver.transport().config(5, 1)).isEqualTo(0x56);
+    }
+
+    @Test
+    void driverThatHasNotBegunSeesTheRestoredMachinesAddress() {
+        machine.addPci(create());
+        SyntheticDriver driver = new SyntheticDriver(
+                machine,
+                machine.addPci(
+                        new NetworkDevice(NetworkConfig.of(link.first(), MacAddress.parse("52:54:00:65:43:21")))));
+        machine.moveDevice(0, 1);
+        assertThat(driver.transport().config(5, 1)).isEqualTo(0x21);
+    }
+
     /** {@return whether a frame arrives, before another one that surely does} */
     private boolean receives(SyntheticDriver driver, byte[] destination) {
         peer.send(frame(destination, 60, 1));
