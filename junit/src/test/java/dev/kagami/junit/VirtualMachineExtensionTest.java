@@ -22,6 +22,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.RepeatedTest;
@@ -35,7 +36,6 @@ import org.junit.platform.engine.reporting.FileEntry;
 import org.junit.platform.engine.reporting.ReportEntry;
 import org.junit.platform.testkit.engine.EngineExecutionResults;
 import org.junit.platform.testkit.engine.EngineTestKit;
-import org.junit.platform.testkit.engine.Event;
 
 /** Runs sample classes of tests as JUnit would. */
 @Timeout(300)
@@ -176,15 +176,75 @@ class VirtualMachineExtensionTest {
     void anEngineThatWasDemandedAndIsNotThereFailsTheTest() {
         EngineExecutionResults results = run(NoSuchEngine.class);
         assertThat(SEEN).isEmpty();
-        Throwable failure = results.testEvents().failed().stream()
+        assertThat(causes(results))
+                .anySatisfy(e -> assertThat(e).isInstanceOfSatisfying(KagamiException.class, k -> {
+                    assertThat(k.code()).isEqualTo(ErrorCode.ENGINE_UNKNOWN);
+                    assertThat(k).hasMessageContaining("steam");
+                    assertThat(k.hint()).contains("interpreter");
+                }));
+    }
+
+    /** {@return what made tests or classes fail, with all that it came from} */
+    private static List<Throwable> causes(EngineExecutionResults results) {
+        return results.allEvents().failed().stream()
                 .map(event -> event.getRequiredPayload(TestExecutionResult.class))
                 .flatMap(result -> result.getThrowable().stream())
-                .findFirst()
-                .orElseThrow();
-        assertThat(Stream.iterate(failure, Throwable::getCause).takeWhile(e -> e != null))
-                .anySatisfy(e -> assertThat(e)
-                        .isInstanceOfSatisfying(
-                                KagamiException.class, k -> assertThat(k.code()).isEqualTo(ErrorCode.ENGINE_UNKNOWN)));
+                .flatMap(failure -> Stream.iterate(failure, e -> e != null, Throwable::getCause))
+                .toList();
+    }
+
+    private static void assertFailed(EngineExecutionResults results, String... named) {
+        assertThat(causes(results))
+                .extracting(e -> String.valueOf(e.getMessage()))
+                .anySatisfy(message -> assertThat(message).contains(named));
+        assertThat(SEEN).isEmpty();
+    }
+
+    /** A machine that can't be prepared. */
+    static final class Broken implements MachineDefinition {
+        @Override
+        public void describe(VirtualMachineConfig.Builder builder) {
+            new Spinning().describe(builder);
+        }
+
+        @Override
+        public void prepare(VirtualMachine machine) throws Exception {
+            machine.console().awaitText("up", Duration.ofSeconds(60));
+            throw new IOException("the cupboard is bare");
+        }
+    }
+
+    @VirtualMachineTest
+    static class BrokenOrigin {
+        @Machine(value = Broken.class, branch = true)
+        VirtualMachine origin;
+
+        @Test
+        void neverRuns() {
+            SEEN.add(origin);
+        }
+    }
+
+    @VirtualMachineTest
+    static class BrokenParameter {
+        @Test
+        void neverRuns(@Machine(Broken.class) VirtualMachine machine) {
+            SEEN.add(machine);
+        }
+    }
+
+    @Test
+    void aMachineThatCannotBePreparedIsNamedWithTheReasonAndItsConsole() {
+        EngineExecutionResults branch = run(BrokenOrigin.class);
+        assertFailed(branch, Broken.class.getName(), "did not come up", "the cupboard is bare");
+        EngineExecutionResults parameter = run(BrokenParameter.class);
+        assertFailed(parameter, "could not be prepared", "the cupboard is bare");
+        for (EngineExecutionResults results : List.of(branch, parameter)) {
+            assertThat(results.allEvents().stream()
+                            .flatMap(event -> event.getPayload(FileEntry.class).stream())
+                            .map(entry -> entry.getPath().getFileName().toString()))
+                    .anyMatch(name -> name.endsWith("-console.txt"));
+        }
     }
 
     @VirtualMachineTest
@@ -196,11 +256,39 @@ class VirtualMachineExtensionTest {
         void neverRuns() {}
     }
 
+    @VirtualMachineTest
+    static class WholeClass {
+        @BeforeAll
+        static void neverRuns(@Machine(Spinning.class) VirtualMachine machine) {
+            SEEN.add(machine);
+        }
+
+        @Test
+        void neverRuns() {}
+    }
+
+    @VirtualMachineTest
+    static class TwoOfOneName {
+        @Machine(Spinning.class)
+        VirtualMachine twin;
+
+        @Nested
+        class Inner {
+            @Machine(Spinning.class)
+            VirtualMachine twin;
+
+            @Test
+            void neverRuns() {
+                SEEN.add(twin);
+            }
+        }
+    }
+
     @Test
-    void aFieldOfAnotherTypeIsAnError() {
-        List<Event> events =
-                new ArrayList<>(run(WrongField.class).allEvents().failed().list());
-        assertThat(events).isNotEmpty();
+    void machinesWhereNoneCanBeAreErrorsThatNameThem() {
+        assertFailed(run(WrongField.class), "fields of type VirtualMachine", "WrongField.machine");
+        assertFailed(run(WholeClass.class), "use a static field");
+        assertFailed(run(TwoOfOneName.class), "two machines of one test are called twin");
     }
 
     /** The default guest with a file in it; counts how often that was made. */

@@ -99,13 +99,16 @@ final class PoorHost {
 
     private static void withoutFiles() throws IOException {
         tell("network-before", () -> VirtualSwitch.withNat().close());
-        List<AutoCloseable> open = new ArrayList<>();
+        List<FileInputStream> open = new ArrayList<>();
         try {
             while (true) {
                 open.add(new FileInputStream("/dev/null"));
             }
         } catch (IOException e) {
             tell("network", () -> VirtualSwitch.withNat().close());
+        }
+        for (FileInputStream file : open) {
+            file.close();
         }
     }
 }
