@@ -83,6 +83,7 @@ public final class PcMachine implements AutoCloseable {
      * @param memory its RAM, which stays the caller's to close
      * @param timers time for all devices
      * @param listener hears of power-off, reset and debug exit
+     * @throws IllegalArgumentException when another device has one of the ports for debug exits
      */
     public PcMachine(PcConfig config, GuestMemory memory, Timers timers, MachineListener listener) {
         this.config = config;
@@ -119,9 +120,6 @@ public final class PcMachine implements AutoCloseable {
         bus.addPorts(PanicPort.PORT, 1, 1, new PanicPort(() -> raise(new MachineEvent.Panic())));
         pci = addPci(addResets());
         bus.addPorts(PostCode.PORT, 1, 1, attach(new PostCode()));
-        config.debugExitPort()
-                .ifPresent(port -> bus.addPorts(
-                        port, DebugExit.PORTS, 4, new DebugExit(status -> raise(new MachineEvent.DebugExit(status)))));
         if (config.testDevice()) {
             List<InterruptLine> lines = new ArrayList<>();
             for (int line = 0; line < router.lines(); line++) {
@@ -134,6 +132,9 @@ public final class PcMachine implements AutoCloseable {
                     2,
                     attach(new FwCfg(config.processors(), memory.lowSize() + memory.highSize())));
         }
+        config.debugExitPort()
+                .ifPresent(port -> bus.addPorts(
+                        port, DebugExit.PORTS, 4, new DebugExit(status -> raise(new MachineEvent.DebugExit(status)))));
         reset();
     }
 

@@ -60,7 +60,7 @@ final class Machine implements AutoCloseable {
         Processors cpus = null;
         try {
             OutputStream serial = devices.console().recording(config.serial().output());
-            machine = new PcMachine(pcConfig(config, serial), memory, timers, this::happened);
+            machine = assemble(config, serial);
             for (VirtioDevice device : devices.all()) {
                 VirtioPci function = new VirtioPci(device, memory, machine::sendMessage);
                 machine.pci().add(function.function());
@@ -129,6 +129,20 @@ final class Machine implements AutoCloseable {
                     ErrorCode.HOST_OUT_OF_MEMORY,
                     "no room for %s of guest memory: %s".formatted(size, e.getCause() == null ? e : e.getCause()),
                     "give the guest less memory, or the host more; java.io.tmpdir must allow files of that size",
+                    e);
+        }
+    }
+
+    private PcMachine assemble(VirtualMachineConfig config, OutputStream serial) {
+        try {
+            return new PcMachine(pcConfig(config, serial), memory, timers, this::happened);
+        } catch (IllegalArgumentException e) {
+            // Which ports its devices have is the machine's own knowledge.
+            throw new KagamiException(
+                    ErrorCode.INVALID_CONFIGURATION,
+                    "there can be no debug-exit port at %#x: %s"
+                            .formatted(config.debugExitPort().orElseThrow(() -> e), e.getMessage()),
+                    "give the first of four ports that no device has; 0xf4 is usual",
                     e);
         }
     }

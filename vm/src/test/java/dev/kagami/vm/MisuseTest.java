@@ -76,6 +76,15 @@ final class MisuseTest {
     }
 
     @Test
+    void aDebugExitWhereADeviceIsIsRefusedWithThePort() throws IOException {
+        try (VirtualMachine machine = machine(c -> c.debugExit(0x3F6))) {
+            KagamiException refused =
+                    Refusals.refused(ErrorCode.INVALID_CONFIGURATION, machine::start, "0x3f6", "0x3f8 is taken");
+            assertThat(refused.hint()).contains("0xf4");
+        }
+    }
+
+    @Test
     void aGuestCannotGetMoreMemoryThanItWasStartedWith() throws IOException {
         try (VirtualMachine machine = machine(c -> c.balloon(Balloon.yielding()))) {
             assertThatThrownBy(() -> machine.balloon().setTarget(MemorySize.ofMebibytes(17)))
