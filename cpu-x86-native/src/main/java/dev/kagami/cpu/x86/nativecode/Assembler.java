@@ -23,16 +23,25 @@ final class Assembler {
     /** No register. */
     static final int NONE = -1;
 
-    private static final int GS = 0x65;
-
     /** Set when an instruction that may change rdi is emitted, by the methods that emit whole instructions. */
     boolean pointerTouched;
 
     private byte[] bytes = new byte[4096];
     private int position;
 
+    /** How much lower than {@link StateBlock#BASE} the stack pointer is at the current place. */
+    private int pushed;
+
     void clear() {
         position = 0;
+        pushed = 0;
+    }
+
+    /** Finds a piece of code that leaves something on the stack. */
+    void checkBalance() {
+        if (pushed != 0) {
+            throw new AssertionError("%d bytes are left on the stack".formatted(pushed));
+        }
     }
 
     int position() {
@@ -117,60 +126,68 @@ final class Assembler {
     }
 
     private void state(int reg, int offset) {
-        memory(reg, NONE, NONE, 0, offset);
+        memory(reg, RSP, NONE, 0, offset - StateBlock.BASE + pushed);
     }
 
-    /** mov reg, gs:[offset]. */
+    /**
+     * Says how much lower than {@link StateBlock#BASE} the stack pointer is where code goes on that a jump leads to, in bytes; what
+     * comes next in the buffer is assumed to come next when it runs, too.
+     */
+    void pushed(int bytes) {
+        pushed = bytes;
+    }
+
+    /** lea rsp, [rsp - bytes]. */
+    void reserve(int bytes) {
+        lea(RSP, RSP, NONE, 0, -bytes);
+        pushed += bytes;
+    }
+
+    /** mov reg, [state + offset]. */
     void loadState(int reg, int offset) {
-        emit(GS);
         rexW(reg, 0, 0);
         emit(0x8B);
         state(reg, offset);
     }
 
-    /** mov gs:[offset], reg. */
+    /** mov [state + offset], reg. */
     void storeState(int reg, int offset) {
-        emit(GS);
         rexW(reg, 0, 0);
         emit(0x89);
         state(reg, offset);
     }
 
-    /** mov dword gs:[offset], value. */
+    /** mov dword [state + offset], value. */
     void storeState32(int offset, int value) {
-        emit(GS);
         emit(0xC7);
         state(0, offset);
         emit32(value);
     }
 
-    /** mov gs:[offset], reg32. */
+    /** mov [state + offset], reg32. */
     void storeRegister32(int reg, int offset) {
-        emit(GS);
         emit(0x89);
         state(reg, offset);
     }
 
-    /** mov reg32, gs:[offset]. */
+    /** mov reg32, [state + offset]. */
     void loadState32(int reg, int offset) {
         touch(reg);
-        emit(GS);
         emit(0x8B);
         state(reg, offset);
     }
 
-    /** movups xmm, gs:[offset]. */
+    /** movups xmm, [state + offset]. */
     void loadVector(int xmm, int offset) {
         vector(0x10, xmm, offset);
     }
 
-    /** movups gs:[offset], xmm. */
+    /** movups [state + offset], xmm. */
     void storeVector(int xmm, int offset) {
         vector(0x11, xmm, offset);
     }
 
     private void vector(int opcode, int xmm, int offset) {
-        emit(GS);
         if (xmm >= 8) {
             emit(0x44);
         }
@@ -179,18 +196,17 @@ final class Assembler {
         state(xmm, offset);
     }
 
-    /** vmovups ymm, gs:[offset]. */
+    /** vmovups ymm, [state + offset]. */
     void loadWideVector(int ymm, int offset) {
         wideVector(0x10, ymm, offset);
     }
 
-    /** vmovups gs:[offset], ymm. */
+    /** vmovups [state + offset], ymm. */
     void storeWideVector(int ymm, int offset) {
         wideVector(0x11, ymm, offset);
     }
 
     private void wideVector(int opcode, int ymm, int offset) {
-        emit(GS);
         emit(0xC5);
         emit(ymm < 8 ? 0xFC : 0x7C); // no vvvv, 256 bits
         emit(opcode);
@@ -249,32 +265,31 @@ final class Assembler {
         }
     }
 
-    /** ldmxcsr gs:[offset]. */
+    /** ldmxcsr [state + offset]. */
     void loadMxcsr(int offset) {
-        emit(GS);
         emit(0x0F);
         emit(0xAE);
         state(2, offset);
     }
 
-    /** stmxcsr gs:[offset]. */
+    /** stmxcsr [state + offset]. */
     void storeMxcsr(int offset) {
-        emit(GS);
         emit(0x0F);
         emit(0xAE);
         state(3, offset);
     }
 
-    /** push qword gs:[offset]. */
+    /** push qword [state + offset]. */
     void pushState(int offset) {
-        emit(GS);
         emit(0xFF);
         state(6, offset);
+        pushed += Long.BYTES;
     }
 
-    /** pop qword gs:[offset]. */
+    /** pop qword [state + offset]. */
     void popState(int offset) {
-        emit(GS);
+        // The address is formed with the stack pointer as it is after the instruction (SDM 2B, POP).
+        pushed -= Long.BYTES;
         emit(0x8F);
         state(0, offset);
     }
@@ -284,6 +299,7 @@ final class Assembler {
             emit(0x41);
         }
         emit(0x50 | reg & 7);
+        pushed += Long.BYTES;
     }
 
     void pop(int reg) {
@@ -292,12 +308,14 @@ final class Assembler {
             emit(0x41);
         }
         emit(0x58 | reg & 7);
+        pushed -= Long.BYTES;
     }
 
     /** push value, sign-extended. */
     void pushConstant(int value) {
         emit(0x68);
         emit32(value);
+        pushed += Long.BYTES;
     }
 
     /** Emits a piece of what was emitted before once more; it must not hold jumps. */
@@ -309,15 +327,16 @@ final class Assembler {
 
     void pushFlags() {
         emit(0x9C);
+        pushed += Long.BYTES;
     }
 
     void popFlags() {
         emit(0x9D);
+        pushed -= Long.BYTES;
     }
 
-    /** call gs:[offset]. */
+    /** call [state + offset]. */
     void callState(int offset) {
-        emit(GS);
         emit(0xFF);
         state(2, offset);
     }
@@ -398,10 +417,9 @@ final class Assembler {
         memory(reg, base, NONE, 0, displacement);
     }
 
-    /** pext to, from, gs:[offset], with {@code to} below 8. */
+    /** pext to, from, [state + offset], with {@code to} below 8. */
     void extractByState(int to, int from, int offset) {
         touch(to);
-        emit(GS);
         emit(0xC4);
         emit(0xE2); // R, X and B clear, map 0F38
         emit(0x80 | (~from & 15) << 3 | 2); // W1, vvvv, L0, F3

@@ -317,6 +317,7 @@ final class BlockCode {
         int at = asm.position() + Exit.LEAVE_BYTES;
         asm.pushConstant(origin + at);
         asm.jumpTo(origin, common);
+        asm.pushed(0);
         if (asm.position() != at) {
             throw new AssertionError("leaving takes %d bytes".formatted(asm.position() - at + Exit.LEAVE_BYTES));
         }

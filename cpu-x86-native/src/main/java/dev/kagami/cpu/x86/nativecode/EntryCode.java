@@ -51,26 +51,32 @@ final class EntryCode {
     /**
      * Emits the code by which Java enters: argument is the address to go to.
      *
+     * @param state address of the state block
      * @param vectors whether the vector registers are the guest's, too
      */
-    Translator.Result emitEnter(boolean vectors) {
+    Translator.Result emitEnter(long state, boolean vectors) {
         asm.clear();
-        if (vectors) {
-            loadVectors();
-        }
         asm.push(Assembler.RBX);
         asm.push(Assembler.RBP);
         asm.push(Assembler.R12);
         asm.push(Assembler.R13);
         asm.push(Assembler.R14);
         asm.push(Assembler.R15);
-        asm.pushState(StateBlock.FLAGS);
-        asm.popFlags();
+        asm.constant(Assembler.RCX, state + StateBlock.BASE);
+        asm.store(Assembler.RSP, Assembler.RCX, StateBlock.HOST_STACK - StateBlock.BASE);
+        asm.move(Assembler.RSP, Assembler.RCX);
+        asm.pushed(0);
+        if (vectors) {
+            loadVectors();
+        }
         for (int i = 0; i < 16; i++) {
             if (Registers.HOST[i] != Assembler.NONE) {
                 asm.loadState(Registers.HOST[i], StateBlock.REGISTERS + 8 * i);
             }
         }
+        // Pushes overwrite registers in the state block, which are loaded by now.
+        asm.pushState(StateBlock.FLAGS);
+        asm.popFlags();
         asm.jumpRegister(Registers.POINTER);
         return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
     }
@@ -78,9 +84,10 @@ final class EntryCode {
     /** Emits the common way out and remembers that it will stand at a position in the code memory. */
     Translator.Result emitLeave(int position, boolean vectors) {
         asm.clear();
+        // Whoever comes here has pushed the exit's position.
+        asm.pushed(Long.BYTES);
         asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
         int common = position + asm.position();
-        // Whoever comes here has pushed the exit's position.
         asm.popState(StateBlock.EXIT);
         asm.pushFlags();
         asm.popState(StateBlock.FLAGS);
@@ -94,9 +101,12 @@ final class EntryCode {
         }
         for (int i = 0; i < 16; i++) {
             if (Registers.HOST[i] != Assembler.NONE) {
+                // Some are below the stack pointer, but not farther than signal handlers stay away (System V ABI,
+                // 3.2.2).
                 asm.storeState(Registers.HOST[i], StateBlock.REGISTERS + 8 * i);
             }
         }
+        asm.loadState(Assembler.RSP, StateBlock.HOST_STACK);
         asm.pop(Assembler.R15);
         asm.pop(Assembler.R14);
         asm.pop(Assembler.R13);
@@ -118,6 +128,7 @@ final class EntryCode {
      */
     Translator.Result emitGroup(int position, boolean vectors) {
         asm.clear();
+        asm.pushed(Long.BYTES);
         asm.pushFlags();
         JumpCache.emitPlace(asm);
         asm.arithmeticConstant(AND, Registers.VALUE, -JumpCache.GROUP_BYTES, true);
@@ -132,9 +143,10 @@ final class EntryCode {
         asm.jumpBack(again);
         asm.land(hit);
         asm.popFlags();
-        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        asm.reserve(-Long.BYTES);
         asm.jumpMemory(Registers.VALUE, 8);
         asm.land(done);
+        asm.pushed(2 * Long.BYTES);
         asm.popFlags();
         if (vectors) {
             groupVectors = position;
@@ -181,6 +193,7 @@ final class EntryCode {
         } else {
             clockPlain = position;
         }
+        asm.pushed(Long.BYTES);
         asm.pushFlags();
         for (int register : CHANGED_BY_CALLS) {
             asm.push(register);
@@ -188,17 +201,17 @@ final class EntryCode {
         if (vectors) {
             storeVectors();
         }
-        // The calling convention wants the stack aligned to 16 bytes. It is not while a block runs (see emitEnter), and
-        // there are
-        // 8 quadwords more on it here.
-        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, -TIME_BYTES - 8);
+        // The calling convention wants the stack aligned to 16 bytes. StateBlock.BASE isn't, and there are 8 quadwords
+        // more on
+        // it here.
+        asm.reserve(TIME_BYTES + Long.BYTES);
         asm.constant(Assembler.RDI, HostMemory.CLOCK_MONOTONIC);
         asm.move(Assembler.RSI, Assembler.RSP);
         asm.callState(StateBlock.CLOCK_FUNCTION);
         asm.pop(Assembler.RSI);
         asm.multiply(Assembler.RSI, Assembler.RSI, 1_000_000_000);
         asm.pop(Assembler.RDI);
-        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        asm.reserve(-Long.BYTES);
         asm.lea(Assembler.RSI, Assembler.RSI, Assembler.RDI, 0, 0);
         asm.loadState(Assembler.RDI, StateBlock.TIME_OFFSET);
         asm.lea(Assembler.RSI, Assembler.RSI, Assembler.RDI, 0, 0);

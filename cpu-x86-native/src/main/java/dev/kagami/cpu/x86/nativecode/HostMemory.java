@@ -19,8 +19,6 @@ final class HostMemory {
     private static final int MFD_CLOEXEC = 1;
     private static final int MADV_DONTNEED = 4;
     private static final int MADV_REMOVE = 9;
-    private static final long ARCH_PRCTL = 158;
-    private static final long ARCH_SET_GS = 0x1001;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final MethodHandle MEMFD_CREATE =
@@ -41,8 +39,6 @@ final class HostMemory {
     private static final MethodHandle MADVISE = function(
             "madvise", ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT);
     private static final MethodHandle CLOSE = function("close", ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
-    private static final MethodHandle SYSCALL = function(
-            "syscall", ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG);
 
     /** CLOCK_MONOTONIC, which is what {@link System#nanoTime} reads on Linux. */
     static final int CLOCK_MONOTONIC = 1;
@@ -157,20 +153,6 @@ final class HostMemory {
         try {
             if ((int) MUNMAP.invokeExact(address, size) != 0) {
                 throw new IllegalStateException("munmap failed");
-            }
-        } catch (RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new IllegalStateException(e);
-        }
-    }
-
-    /** Points gs of the calling thread at an address; the JVM and the C library on x86-64 Linux don't use gs. */
-    static void setGs(long address) {
-        try {
-            long result = (long) SYSCALL.invokeExact(ARCH_PRCTL, ARCH_SET_GS, address);
-            if (result != 0) {
-                throw new IllegalStateException("arch_prctl(ARCH_SET_GS) failed");
             }
         } catch (RuntimeException | Error e) {
             throw e;

@@ -79,14 +79,14 @@ final class NativeVcpu extends TranslatingVcpu {
         super(cpu);
         this.options = options;
         disturbance = options.disturbance();
-        state = arena.allocate(StateBlock.SIZE, 64);
+        state = arena.allocate(StateBlock.STACK_BYTES + StateBlock.SIZE, 64).asSlice(StateBlock.STACK_BYTES);
         jumps = new JumpCache(JUMP_VIEWS);
         userJumps = new UserJumps(JUMP_VIEWS);
         tlb = new SoftTlb();
         memory = HostMemory.mapCode(options.codeBytes());
         code = new TranslatedCode(this, options, memory, userJumps);
-        enterPlain = entry(translator.entry().emitEnter(false));
-        enterVectors = entry(translator.entry().emitEnter(true));
+        enterPlain = entry(translator.entry().emitEnter(state.address(), false));
+        enterVectors = entry(translator.entry().emitEnter(state.address(), true));
         for (boolean withVectors : new boolean[] {false, true}) {
             code.installFixed(translator.entry().emitLeave(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitGroup(code.fixedPosition(), withVectors));
@@ -134,8 +134,6 @@ final class NativeVcpu extends TranslatingVcpu {
             if (closed) {
                 throw new IllegalStateException("the virtual CPU is closed");
             }
-            // Another virtual CPU may have run on this thread, or this one on another thread.
-            HostMemory.setGs(state.address());
             return super.run();
         }
     }

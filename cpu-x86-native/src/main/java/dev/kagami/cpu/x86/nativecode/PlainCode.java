@@ -231,9 +231,10 @@ final class PlainCode {
         // No overflow if the high half is below the divisor; that also means that the divisor isn't 0.
         asm.compare(Assembler.RDX, Registers.VALUE, wide);
         int notBelow = asm.jumpIf(3);
-        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        asm.reserve(-Long.BYTES);
         asm.jumpBack(divide);
         asm.land(notBelow);
+        asm.pushed(Long.BYTES);
         asm.popFlags();
         asm.landShort(zero);
         block.interpret(asm.jump());

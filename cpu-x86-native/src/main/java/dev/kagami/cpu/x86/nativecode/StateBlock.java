@@ -1,47 +1,58 @@
 package dev.kagami.cpu.x86.nativecode;
 
-/** Layout of the block of native memory that translated code reaches through gs: offsets in bytes. */
+/**
+ * Layout of the block of native memory that translated code reaches through its stack pointer: offsets in bytes. The stack
+ * pointer is {@link #BASE} while a block runs, so that what is used most has short encodings: what is at most 127 bytes behind
+ * that. Below the block is a stack, for what is pushed, for functions of C and for handlers of signals; what lies between the
+ * block's beginning and {@link #BASE} is overwritten by that while translated code runs.
+ */
 final class StateBlock {
+    /** Where the stack pointer points: at the first guest register that stays in memory. */
+    static final int BASE = 0x48;
+
+    /** Bytes of the stack below the block. */
+    static final int STACK_BYTES = 64 << 10;
+
     /** The 16 guest registers in the encoding's order; current only outside of translated code, but for four. */
     static final int REGISTERS = 0;
 
     /** The guest's arithmetic flags; current only outside of translated code. */
-    static final int FLAGS = 0x80;
+    static final int FLAGS = 0x300;
 
     /** Target of a call while its return address is pushed. */
-    static final int TARGET = 0x88;
+    static final int TARGET = 0x308;
 
     /** Not 0 when translated code must be left; written by any thread. */
-    static final int EVENTS = 0x90;
+    static final int EVENTS = 0x80;
 
     /**
      * Guest instructions entered since the last exit: the sum of {@link #COUNTERS} quadwords. A block that adds to another one
      * than the block before doesn't wait for it.
      */
-    static final int RETIRED = 0x300;
+    static final int RETIRED = 0xA0;
 
-    static final int COUNTERS = 4;
+    static final int COUNTERS = 2;
 
     /** Position of the {@link Exit} by which translated code was left; a quadword. */
-    static final int EXIT = 0xA0;
+    static final int EXIT = 0x310;
 
     /** Guest address of a memory access that missed the TLB, or of a branch that missed the jump cache. */
-    static final int ADDRESS = 0xA8;
+    static final int ADDRESS = 0xC0;
 
     /** Address of the current view's TLB. */
-    static final int TLB = 0xB0;
+    static final int TLB = 0x88;
 
     /** Mask that selects a TLB index from an address. */
-    static final int TLB_INDEX_MASK = 0xB8;
+    static final int TLB_INDEX_MASK = 0x90;
 
     /** Mask of the page number. */
-    static final int PAGE_MASK = 0xC0;
+    static final int PAGE_MASK = 0x98;
 
     /** Address of the {@link JumpCache}, or of the {@link UserJumps}, of the code that runs. */
-    static final int JUMPS = 0xC8;
+    static final int JUMPS = 0xB0;
 
     /** Mask that selects a jump-cache index from an address. */
-    static final int JUMP_INDEX_MASK = 0xD0;
+    static final int JUMP_INDEX_MASK = 0x318;
 
     /** Bases of the guest's FS and GS. */
     static final int BASES = 0xD8;
@@ -110,7 +121,7 @@ final class StateBlock {
     static final int TIME_AUXILIARY = 0x890;
 
     /** Linear page that the user code which runs now is in. */
-    static final int PAGE = 0x8A0;
+    static final int PAGE = 0xB8;
 
     /** Where the code memory is executable. */
     static final int CODE_BASE = 0x8A8;
@@ -132,6 +143,8 @@ final class StateBlock {
 
     /** CR2. */
     static final int PAGE_FAULT_ADDRESS = 0x8E8;
+    /** The stack pointer that Java had. */
+    static final int HOST_STACK = 0x8F0;
 
     /** Address of the C library's clock_gettime. */
     static final int CLOCK_FUNCTION = 0x898;

@@ -97,6 +97,7 @@ final class StringCode {
         asm.landShort(quiet);
         asm.jumpBack(again);
         asm.land(done);
+        asm.pushed(Long.BYTES);
         asm.popFlags();
         asm.land(nothing);
     }

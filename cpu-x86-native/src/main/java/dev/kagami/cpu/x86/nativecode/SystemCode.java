@@ -295,7 +295,8 @@ final class SystemCode {
         asm.popFlags();
         block.interpret(asm.jump());
         asm.landShort(canonical);
-        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        asm.pushed(Long.BYTES);
+        asm.reserve(-Long.BYTES);
         asm.load(Registers.VALUE, Registers.POINTER, FLAGS_AT);
         asm.push(Registers.VALUE);
         asm.arithmeticConstant(AND, Registers.VALUE, INTERRUPT_FLAG, false);

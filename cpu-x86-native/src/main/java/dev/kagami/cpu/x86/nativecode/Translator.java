@@ -8,7 +8,7 @@ final class Translator {
     private static final int MAX_INSTRUCTIONS = BlockPlan.MAX_INSTRUCTIONS;
 
     /** Bytes of host code at a block's start that look at events: a branch that can't close a loop may go behind them. */
-    static final int CHECK_LENGTH = 16;
+    static final int CHECK_LENGTH = 11;
 
     /** Most guest bytes that a block can have. */
     static final int MAX_BYTES = MAX_INSTRUCTIONS * Instruction.MAX_LENGTH;
@@ -103,7 +103,7 @@ final class Translator {
         }
         int checkAt = asm.position();
         asm.loadState32(Registers.ADDRESS, StateBlock.EVENTS);
-        int quiet = asm.jumpIfEcxZero();
+        int quiet = asm.jumpIfRcxZero();
         block.exit(Exit.Kind.EVENT);
         asm.landShort(quiet);
         if (asm.position() - checkAt != CHECK_LENGTH) {
@@ -147,6 +147,7 @@ final class Translator {
             }
         }
         asm.set8(countAt, block.instructions);
+        asm.checkBalance();
         block.emitStubs();
         return new Result(
                 asm.bytes(), asm.position(), Math.max(end, 1), block.instructions, stoppedForVectors, block.directs());

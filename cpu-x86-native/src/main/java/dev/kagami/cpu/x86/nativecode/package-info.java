@@ -12,8 +12,7 @@
  * instructions without windows run elsewhere.
  *
  * <p>Twelve guest registers are kept in host registers; r9, r10, r11 and r15 are in the state block, to which the host's
- * gs points, and in scratch registers between lookups. Host rcx, rsi and rdi are scratch, host rsp stays the thread's own
- * stack. See
+ * rsp points, with a stack of its own below it, and in scratch registers between lookups. Host rcx, rsi and rdi are scratch. See
  * {@link dev.kagami.cpu.x86.nativecode.Translator} for the code that is emitted and
  * {@link dev.kagami.cpu.x86.nativecode.StateBlock} for the block's layout.
  *
