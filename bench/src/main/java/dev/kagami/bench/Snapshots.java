@@ -30,8 +30,13 @@ final class Snapshots implements Callable<Integer> {
     @Option(names = "--engine", paramLabel = "NAME", description = "The engine. Default: the one that is chosen.")
     private String engine = "auto";
 
-    @Option(names = "--memory", negatable = true, description = "Whether to measure memory. Default: ${DEFAULT-VALUE}.")
-    private boolean memory = true;
+    @Option(
+            names = "--memory",
+            negatable = true,
+            defaultValue = "true",
+            fallbackValue = "true",
+            description = "Whether to measure memory. Default: ${DEFAULT-VALUE}.")
+    private boolean memory;
 
     @Option(
             names = "--restore",
@@ -146,6 +151,7 @@ final class Snapshots implements Callable<Integer> {
                 machines.add(machine);
                 machine.resume();
                 machine.exec("true");
+                machine.exec("ls /proc | wc -l");
             }
             Thread.sleep(SETTLED);
             System.gc();
@@ -167,6 +173,10 @@ final class Snapshots implements Callable<Integer> {
                 "-XX:+UseSerialGC",
                 "-Xms64m",
                 "-Xmx1g",
+                "-XX:MaxNewSize=16m",
+                "-XX:MinHeapFreeRatio=5",
+                "-XX:MaxHeapFreeRatio=15",
+                "-XX:-ShrinkHeapInSteps",
                 "-XX:-UsePerfData",
                 "-XX:TieredStopAtLevel=1",
                 "--enable-native-access=dev.kagami.cpu.x86.nativecode"));

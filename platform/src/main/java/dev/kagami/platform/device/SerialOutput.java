@@ -24,7 +24,7 @@ final class SerialOutput implements AutoCloseable {
     private final Runnable roomAgain;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
-    private final byte[] ring = new byte[CAPACITY];
+    private byte[] ring = {};
     private int head;
     private int count;
     private boolean waitedFor;
@@ -66,6 +66,9 @@ final class SerialOutput implements AutoCloseable {
         try {
             if (count == CAPACITY || closed) {
                 return;
+            }
+            if (ring.length == 0) {
+                ring = new byte[CAPACITY];
             }
             ring[(head + count) % CAPACITY] = (byte) value;
             count++;

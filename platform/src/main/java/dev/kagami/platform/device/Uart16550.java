@@ -110,7 +110,7 @@ public final class Uart16550 implements PortDevice, StatefulDevice<UartState>, A
     private int fifoCount;
 
     /** What the host has sent and the line hasn't carried yet. */
-    private final byte[] queue = new byte[QUEUE_SIZE];
+    private byte[] queue = {};
 
     private int queueHead;
     private int queueCount;
@@ -207,7 +207,9 @@ public final class Uart16550 implements PortDevice, StatefulDevice<UartState>, A
         System.arraycopy(state.fifo(), 0, fifo, 0, fifoCount);
         queueHead = 0;
         queueCount = state.queue().length;
-        System.arraycopy(state.queue(), 0, queue, 0, queueCount);
+        if (queueCount > 0) {
+            System.arraycopy(state.queue(), 0, queue(), 0, queueCount);
+        }
         polls = Math.clamp(state.polls(), 0, LISTENING_POLLS);
         if (!timeoutInterrupt) {
             awaitTimeout();
@@ -239,6 +241,14 @@ public final class Uart16550 implements PortDevice, StatefulDevice<UartState>, A
         polls = 0;
     }
 
+    /** {@return {@link #queue} with room: most machines never get any input} */
+    private byte[] queue() {
+        if (queue.length == 0) {
+            queue = new byte[QUEUE_SIZE];
+        }
+        return queue;
+    }
+
     /**
      * Sends bytes to the guest.
      *
@@ -251,7 +261,7 @@ public final class Uart16550 implements PortDevice, StatefulDevice<UartState>, A
         Objects.checkFromIndexSize(offset, length, bytes.length);
         int taken = Math.min(length, QUEUE_SIZE - queueCount);
         for (int i = 0; i < taken; i++) {
-            queue[(queueHead + queueCount + i) % QUEUE_SIZE] = bytes[offset + i];
+            queue()[(queueHead + queueCount + i) % QUEUE_SIZE] = bytes[offset + i];
         }
         queueCount += taken;
         receive();
@@ -539,7 +549,7 @@ public final class Uart16550 implements PortDevice, StatefulDevice<UartState>, A
             int character = fifo[(fifoHead + i) % FIFO_SIZE];
             if (character >> 8 == 0 && (modemControl & MCR_LOOPBACK) == 0) {
                 queueHead = (queueHead + QUEUE_SIZE - 1) % QUEUE_SIZE;
-                queue[queueHead] = (byte) character;
+                queue()[queueHead] = (byte) character;
                 queueCount++;
             }
         }

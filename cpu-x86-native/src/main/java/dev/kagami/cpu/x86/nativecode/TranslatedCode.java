@@ -17,7 +17,7 @@ final class TranslatedCode {
     static final int BLOCK_BYTES = 64 << 10;
 
     /** About what a block takes of the heap, and of the tables that find it. */
-    private static final int BYTES_PER_BLOCK = 150;
+    private static final int BYTES_PER_BLOCK = 64;
 
     private static final System.Logger LOGGER = System.getLogger(TranslatedCode.class.getName());
 

@@ -31,7 +31,7 @@ final class CodeCache implements CodeWriteListener {
     private static final int BYTES_PER_OP = 64;
 
     /** About what a page with code takes of it besides. */
-    private static final int BYTES_PER_PAGE = 1024;
+    private static final int BYTES_PER_PAGE = 256;
 
     /** The decoded code of all CPUs of a machine takes at most this part of the heap. */
     private static final int HEAP_SHARE = 4;
