@@ -84,6 +84,11 @@ final class BlockCode {
     /** Position of the code that reads the clock. */
     private int clock;
 
+    /** Positions of the second half of SYSCALL and SYSRET. */
+    private int systemCall;
+
+    private int systemReturn;
+
     /** Position of the last direct branch's exit, or 0; each has that of the one before. */
     private int directs;
 
@@ -127,6 +132,8 @@ final class BlockCode {
         leaveMiss = entry.leaveMiss(withVectors);
         group = entry.group(withVectors);
         clock = entry.clock(withVectors);
+        systemCall = entry.systemCall(withVectors);
+        systemReturn = entry.systemReturn();
         stubs.clear();
         sides.clear();
         windows.clear();
@@ -416,35 +423,26 @@ final class BlockCode {
      * @param exit way out when nothing is known of its page
      */
     private void user(Exit exit) {
-        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
-        userPage();
-        asm.load(Registers.POINTER, Registers.VALUE, 0);
-        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
-        asm.extractByState(Registers.ADDRESS, Registers.POINTER, StateBlock.PAGE_MASK);
-        int hit = asm.jumpIfRcxZero();
+        int hit = UserJumps.emitLookup(asm);
         exit(exit);
         asm.landShort(hit);
-        asm.load(Registers.ADDRESS, Registers.VALUE, UserJumps.LINEAR_PAGE);
-        asm.storeState(Registers.ADDRESS, StateBlock.PAGE);
-        asm.load(Registers.VALUE, Registers.VALUE, UserJumps.TABLE);
-        asm.load32(Registers.POINTER, Registers.VALUE, Registers.POINTER, 2);
-        asm.loadState(Registers.VALUE, StateBlock.CODE_BASE);
-        asm.lea(Registers.POINTER, Registers.POINTER, Registers.VALUE, 0, 0);
-        asm.jumpRegister(Registers.POINTER);
+        UserJumps.emitGo(asm);
     }
 
-    /** Leaves the address of the entry of {@link UserJumps} for {@link Registers#ADDRESS} in {@link Registers#VALUE}. */
-    private void userPage() {
-        asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.PAGE_INDEX_MASK);
-        asm.loadState(Registers.VALUE, StateBlock.JUMPS);
-        asm.lea(Registers.POINTER, Assembler.NONE, Registers.POINTER, UserJumps.ENTRY_SHIFT - 3, 0);
-        asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
+    /** Goes on where SYSCALL goes; RCX and R11 are as it leaves them already. */
+    void systemCall() {
+        asm.jumpTo(origin, systemCall);
+    }
+
+    /** Goes on where SYSRET goes, to an address and with flags that have been looked at. */
+    void systemReturn() {
+        asm.jumpTo(origin, systemReturn);
     }
 
     /** Leaves unless a page of RAM is mapped behind the block's own page. */
     void checkSecondPage(int page) {
         address(Registers.ADDRESS, PAGE_SIZE);
-        userPage();
+        UserJumps.emitPlace(asm);
         asm.load(Registers.POINTER, Registers.VALUE, 0);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
         int mapped = asm.jumpIfRcxZero();

@@ -1,5 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
+import dev.kagami.cpu.x86.decode.Instruction;
+
 /** Emits the code between Java and translated blocks. */
 final class EntryCode {
     /** Registers with something of the guest that a C function may change. */
@@ -11,6 +13,9 @@ final class EntryCode {
     private static final int AND = 4;
     private static final int ADD = 0x01;
     private static final int ZERO = 4;
+
+    /** The flag that is always set. */
+    private static final int ALWAYS_SET = 2;
 
     /** Bytes of a struct timespec. */
     private static final int TIME_BYTES = 16;
@@ -33,6 +38,11 @@ final class EntryCode {
     // The same for the code that reads the clock.
     private int clockVectors;
     private int clockPlain;
+
+    // The same for the second half of SYSCALL, and that of SYSRET.
+    private int systemCallVectors;
+    private int systemCallPlain;
+    private int systemReturn;
 
     EntryCode(Assembler asm) {
         this.asm = asm;
@@ -174,6 +184,80 @@ final class EntryCode {
         asm.set32(exitAt, asm.position());
         Exit.of(Exit.Kind.INDIRECT, 0).write(asm, 0, 0);
         return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+    }
+
+    /** {@return the position of the second half of SYSCALL} */
+    int systemCall(boolean vectors) {
+        return vectors ? systemCallVectors : systemCallPlain;
+    }
+
+    /** {@return the position of the second half of SYSRET} */
+    int systemReturn() {
+        return systemReturn;
+    }
+
+    /**
+     * Emits the second half of SYSCALL, which clears all flags, and remembers that it will stand at a position in the code memory. The
+     * kernel goes on without the guest's vector registers in the host's.
+     */
+    Translator.Result emitSystemCall(int position, boolean vectors) {
+        asm.clear();
+        if (vectors) {
+            systemCallVectors = position;
+            storeVectors();
+            asm.storeState32(StateBlock.VECTORS_HERE, 0);
+        } else {
+            systemCallPlain = position;
+        }
+        changePrivilege(0, StateBlock.SYSTEM_CALL_SELECTORS, StateBlock.SUPERVISOR_TLBS, StateBlock.KERNEL_JUMPS);
+        asm.storeState32(StateBlock.INTERRUPT_FLAG, 0);
+        asm.pushConstant(ALWAYS_SET);
+        asm.popFlags();
+        asm.loadState(Registers.ADDRESS, StateBlock.SYSTEM_CALL_TARGET);
+        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
+        JumpCache.emitPlace(asm);
+        asm.load(Registers.POINTER, Registers.VALUE, 0);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
+        int hit = asm.jumpIfRcxZero();
+        asm.jumpTo(position, 0);
+        asm.landShort(hit);
+        asm.jumpMemory(Registers.VALUE, 8);
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+    }
+
+    /** Emits the second half of SYSRET, and remembers that it will stand at a position in the code memory. */
+    Translator.Result emitSystemReturn(int position) {
+        asm.clear();
+        systemReturn = position;
+        changePrivilege(3, StateBlock.SYSTEM_RETURN_SELECTORS, StateBlock.USER_TLB, StateBlock.USER_JUMPS);
+        asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * Registers.GUEST_R11);
+        asm.push(Registers.VALUE);
+        asm.arithmeticConstant(AND, Registers.VALUE, SystemCode.INTERRUPT_FLAG, false);
+        asm.storeRegister32(Registers.VALUE, StateBlock.INTERRUPT_FLAG);
+        asm.popFlags();
+        asm.move(Registers.ADDRESS, Registers.HOST[Registers.GUEST_RCX]);
+        int hit = UserJumps.emitLookup(asm);
+        asm.jumpTo(position, 0);
+        asm.landShort(hit);
+        UserJumps.emitGo(asm);
+        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+    }
+
+    private void changePrivilege(int level, int selectors, int tlb, int jumps) {
+        for (int i = 0; i < 2; i++) {
+            asm.loadState(Registers.VALUE, selectors + 8 * i);
+            asm.storeState(Registers.VALUE, StateBlock.SELECTORS + 8 * (Instruction.CS + i));
+        }
+        asm.loadState(Registers.VALUE, tlb);
+        asm.storeState(Registers.VALUE, StateBlock.TLB);
+        asm.loadState(Registers.VALUE, jumps);
+        asm.storeState(Registers.VALUE, StateBlock.JUMPS);
+        asm.constant(Registers.VALUE, -SystemCode.INTERRUPT_FLAG);
+        asm.storeState(Registers.VALUE, StateBlock.OTHER_FLAGS);
+        asm.storeState32(StateBlock.DIRECTION, 0);
+        asm.storeState32(StateBlock.ACCESS_CONTROL, 0);
+        asm.storeState32(StateBlock.PRIVILEGE, level);
+        asm.storeState32(StateBlock.PRIVILEGE_CHANGED, 1);
     }
 
     /** {@return the position of the code that leaves the guest's time-stamp counter in {@link Registers#VALUE} when it is called} */

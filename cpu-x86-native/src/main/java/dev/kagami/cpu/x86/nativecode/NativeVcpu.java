@@ -91,7 +91,9 @@ final class NativeVcpu extends TranslatingVcpu {
             code.installFixed(translator.entry().emitLeave(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitGroup(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitClock(code.fixedPosition(), withVectors));
+            code.installFixed(translator.entry().emitSystemCall(code.fixedPosition(), withVectors));
         }
+        code.installFixed(translator.entry().emitSystemReturn(code.fixedPosition()));
         code.installMiss(translator.entry().emitMiss());
         state.set(LONG, StateBlock.CODE_BASE, memory.executable());
         state.set(LONG, StateBlock.PAGE_INDEX_MASK, UserJumps.INDEX_MASK);
@@ -232,6 +234,9 @@ final class NativeVcpu extends TranslatingVcpu {
      */
     private int left(Exit exit) {
         boolean alone = false;
+        if (state.get(INT, StateBlock.PRIVILEGE_CHANGED) != 0) {
+            changePrivilege();
+        }
         if (exit.kind == Exit.Kind.READ || exit.kind == Exit.Kind.WRITE) {
             long address = state.get(LONG, StateBlock.ADDRESS);
             boolean write = exit.kind == Exit.Kind.WRITE;
@@ -449,9 +454,8 @@ final class NativeVcpu extends TranslatingVcpu {
         state.set(INT, StateBlock.INTERRUPT_FLAG, flags & FLAG_IF);
         state.set(INT, StateBlock.INTERRUPT_WAITING, interruptWaiting() ? 1 : 0);
         state.set(INT, StateBlock.DIRECTION, flags & FLAG_DF);
-        if (!userMode()) {
-            copyReturnOut();
-        }
+        copyReturnOut();
+        copyCallsOut();
         state.set(INT, StateBlock.ACCESS_CONTROL, flags & FLAG_AC);
         state.set(LONG, StateBlock.SUPERVISOR_TLBS, tlb.address(supervisorTable(false)));
         state.set(LONG, StateBlock.SUPERVISOR_TLBS + 8L, tlb.address(supervisorTable(true)));
@@ -467,21 +471,57 @@ final class NativeVcpu extends TranslatingVcpu {
         state.set(LONG, StateBlock.KERNEL_GS_BASE, kernelGsBase());
     }
 
-    /** Copies out what IRETQ looks at. */
+    /** Lets the CPU know of the privilege level that translated code has changed, and all that belongs to it. */
+    private void changePrivilege() {
+        state.set(INT, StateBlock.PRIVILEGE_CHANGED, 0);
+        if (vectors && state.get(INT, StateBlock.VECTORS_HERE) == 0) {
+            giveVectors();
+        }
+        int flags = state.get(INT, StateBlock.INTERRUPT_FLAG)
+                | state.get(INT, StateBlock.DIRECTION)
+                | state.get(INT, StateBlock.ACCESS_CONTROL);
+        setPrivilege(state.get(INT, StateBlock.PRIVILEGE), flags);
+    }
+
+    /** Copies out what SYSCALL and SYSRET need. */
+    private void copyCallsOut() {
+        state.set(INT, StateBlock.PRIVILEGE_CHANGED, 0);
+        state.set(INT, StateBlock.SYSTEM_CALL_REFUSED, systemCallsUsual() ? 0 : 1);
+        boolean refused = interruptWaiting() || !systemReturnsUsual();
+        state.set(INT, StateBlock.SYSTEM_RETURN_REFUSED, refused ? 1 : 0);
+        state.set(LONG, StateBlock.SYSTEM_CALL_TARGET, systemCallTarget());
+        state.set(LONG, StateBlock.SYSTEM_CALL_SELECTORS, systemCallSelector());
+        state.set(LONG, StateBlock.SYSTEM_CALL_SELECTORS + 8L, systemCallStack());
+        state.set(LONG, StateBlock.SYSTEM_RETURN_SELECTORS, systemReturnSelector());
+        state.set(LONG, StateBlock.SYSTEM_RETURN_SELECTORS + 8L, systemReturnStack());
+        state.set(LONG, StateBlock.USER_TLB, tlb.address(userTable()));
+        state.set(LONG, StateBlock.KERNEL_JUMPS, jumps.address(0));
+        state.set(LONG, StateBlock.USER_JUMPS, userJumps.address(0));
+    }
+
+    /** Copies out what IRETQ looks at in the kernel; of user code, in the one that SYSCALL goes to. */
     private void copyReturnOut() {
-        long codeAt = descriptorAddress(Instruction.CS);
-        long stackAt = descriptorAddress(Instruction.SS);
-        long stack = descriptor(Instruction.SS);
-        if (nullStack()) {
-            // Nothing of it can change: let the comparison be that of CS.
-            stackAt = codeAt;
-            stack = descriptor(Instruction.CS);
+        long codeAt;
+        long stackAt;
+        long codeSegment;
+        long stack;
+        if (userMode()) {
+            codeAt = descriptorAddressOf(systemCallSelector());
+            stackAt = descriptorAddressOf(systemCallStack());
+            codeSegment = systemCallDescriptor();
+            stack = systemCallStackDescriptor();
+        } else {
+            codeAt = descriptorAddressOf(selector(Instruction.CS));
+            codeSegment = descriptor(Instruction.CS);
+            // Nothing of a null SS can change: let the comparison be that of CS.
+            stackAt = nullStack() ? codeAt : descriptorAddressOf(selector(Instruction.SS));
+            stack = nullStack() ? codeSegment : descriptor(Instruction.SS);
         }
         boolean interpreted = interruptWaiting() || returnsFromNmi() || codeAt == -1 || stackAt == -1;
         state.set(INT, StateBlock.RETURN_INTERPRETED, interpreted ? 1 : 0);
         state.set(LONG, StateBlock.DESCRIPTOR_ADDRESSES, codeAt);
         state.set(LONG, StateBlock.DESCRIPTOR_ADDRESSES + 8L, stackAt);
-        state.set(LONG, StateBlock.DESCRIPTORS, descriptor(Instruction.CS));
+        state.set(LONG, StateBlock.DESCRIPTORS, codeSegment);
         state.set(LONG, StateBlock.DESCRIPTORS + 8L, stack);
     }
 

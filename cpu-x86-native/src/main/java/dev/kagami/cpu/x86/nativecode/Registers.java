@@ -26,6 +26,9 @@ final class Registers {
     static final int GUEST_RSP = 4;
     static final int GUEST_RBP = 5;
 
+    /** Has no host register. */
+    static final int GUEST_R11 = 11;
+
     /** Encoding of ch, which would be r9's second byte: that has no name. */
     static final int HIGH_RCX = 5;
 

@@ -141,6 +141,36 @@ final class StateBlock {
     /** Those descriptors, as they were when the registers were filled. */
     static final int DESCRIPTORS = 0x8D8;
 
+    /** Not 0 when SYSCALL is the interpreter's: it is forbidden, or leaves some of the flags alone. */
+    static final int SYSTEM_CALL_REFUSED = 0x8F0;
+
+    /** Not 0 when SYSRET is the interpreter's. */
+    static final int SYSTEM_RETURN_REFUSED = 0x8F4;
+
+    /** Where SYSCALL goes. */
+    static final int SYSTEM_CALL_TARGET = 0x320;
+
+    /** Selectors of CS and SS after SYSCALL, as quadwords. */
+    static final int SYSTEM_CALL_SELECTORS = 0x328;
+
+    /** The same after SYSRET. */
+    static final int SYSTEM_RETURN_SELECTORS = 0x338;
+
+    /** Address of the user's TLB. */
+    static final int USER_TLB = 0x348;
+
+    /** Address of the {@link JumpCache} of code that doesn't have the guest's vector registers in the host's. */
+    static final int KERNEL_JUMPS = 0x350;
+
+    /** The same of {@link UserJumps}. */
+    static final int USER_JUMPS = 0x358;
+
+    /** The privilege level after SYSCALL or SYSRET. */
+    static final int PRIVILEGE = 0x360;
+
+    /** Not 0 when those have run, so that the CPU doesn't know of the privilege level and what belongs to it. */
+    static final int PRIVILEGE_CHANGED = 0x364;
+
     /** CR2. */
     static final int PAGE_FAULT_ADDRESS = 0x8E8;
     /** The stack pointer that Java had. */

@@ -4,7 +4,7 @@ import dev.kagami.cpu.x86.decode.Instruction;
 
 /** Emits what system software runs often: interrupt flag, access control, selectors, SWAPGS, the time-stamp counter. */
 final class SystemCode {
-    private static final int INTERRUPT_FLAG = 1 << 9;
+    static final int INTERRUPT_FLAG = 1 << 9;
     private static final int DIRECTION_FLAG = 1 << 10;
     private static final int ACCESS_CONTROL = 1 << 18;
 
@@ -39,6 +39,8 @@ final class SystemCode {
 
     private static final int RDTSC = 0x31;
     private static final int READ_CONTROL = 0x20;
+    private static final int SYSTEM_CALL = 0x05;
+    private static final int SYSTEM_RETURN = 0x07;
 
     private final BlockCode block;
     private final Assembler asm;
@@ -81,6 +83,8 @@ final class SystemCode {
             case STAC -> accessControl(ACCESS_CONTROL);
             case SWAPGS -> swapGs();
             case READ_CONTROL -> readControl();
+            case SYSTEM_CALL -> systemCall();
+            case SYSTEM_RETURN -> systemReturn();
             case RDTSC -> readTime(false);
             case RDTSCP -> readTime(true);
             default -> Outcome.REFUSED;
@@ -226,6 +230,14 @@ final class SystemCode {
         memory.begin();
         asm.lea(Registers.ADDRESS, Registers.STACK, Assembler.NONE, 0, -8);
         memory.check(8, true);
+        flags();
+        asm.store(Registers.VALUE, Registers.POINTER, 0);
+        asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
+        return Outcome.GOES_ON;
+    }
+
+    /** Leaves the guest's flags in {@link Registers#VALUE}. */
+    private void flags() {
         asm.pushFlags();
         asm.pop(Registers.VALUE);
         asm.loadState(Registers.ADDRESS, StateBlock.OTHER_FLAGS);
@@ -234,9 +246,46 @@ final class SystemCode {
             asm.loadState32(Registers.ADDRESS, flag);
             asm.lea(Registers.VALUE, Registers.VALUE, Registers.ADDRESS, 0, 0);
         }
-        asm.store(Registers.VALUE, Registers.POINTER, 0);
-        asm.lea(Registers.STACK, Registers.STACK, Assembler.NONE, 0, -8);
-        return Outcome.GOES_ON;
+    }
+
+    /** SYSCALL of a user, to a kernel that has it clear all flags. */
+    private Outcome systemCall() {
+        if (!block.user) {
+            return Outcome.REFUSED;
+        }
+        asm.loadState32(Registers.ADDRESS, StateBlock.SYSTEM_CALL_REFUSED);
+        int here = asm.jumpIfEcxZero();
+        block.interpret(asm.jump());
+        asm.landShort(here);
+        flags();
+        asm.storeState(Registers.VALUE, StateBlock.REGISTERS + 8 * Registers.GUEST_R11);
+        block.address(Registers.HOST[Registers.GUEST_RCX], block.next());
+        block.systemCall();
+        return Outcome.ENDED;
+    }
+
+    /** SYSRET to 64-bit code, with no other flags than most code has. All else is the interpreter's. */
+    private Outcome systemReturn() {
+        if (block.user || block.vectors || !in.w) {
+            return Outcome.REFUSED;
+        }
+        asm.loadState32(Registers.ADDRESS, StateBlock.SYSTEM_RETURN_REFUSED);
+        int here = asm.jumpIfEcxZero();
+        block.interpret(asm.jump());
+        asm.landShort(here);
+        asm.pushFlags();
+        asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * Registers.GUEST_R11);
+        asm.arithmeticConstant(AND, Registers.VALUE, ~USUAL_FLAGS, true);
+        int otherFlags = asm.jumpIf(NOT_EQUAL);
+        asm.move(Registers.VALUE, Registers.HOST[Registers.GUEST_RCX]);
+        int canonical = block.jumpIfCanonical();
+        asm.land(otherFlags);
+        asm.popFlags();
+        block.interpret(asm.jump());
+        asm.landShort(canonical);
+        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        block.systemReturn();
+        return Outcome.ENDED;
     }
 
     /**

@@ -19,13 +19,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class UserJumps {
     /** Offsets in an entry of the first table. */
-    static final int TABLE = 8;
+    private static final int TABLE = 8;
 
-    static final int LINEAR_PAGE = 16;
+    private static final int LINEAR_PAGE = 16;
     static final int RAM_PAGE = 24;
 
     /** log2 of an entry's size. */
-    static final int ENTRY_SHIFT = 5;
+    private static final int ENTRY_SHIFT = 5;
 
     private static final int PAGES = 4096;
     private static final int ENTRY_BYTES = 1 << ENTRY_SHIFT;
@@ -170,6 +170,41 @@ final class UserJumps {
                 }
             }
         }
+    }
+
+    // ---------------------------------------------------------------- emitted code
+
+    /** Emits what leaves the address of the entry of {@link Registers#ADDRESS} in {@link Registers#VALUE}. */
+    static void emitPlace(Assembler asm) {
+        asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.PAGE_INDEX_MASK);
+        asm.loadState(Registers.VALUE, StateBlock.JUMPS);
+        asm.lea(Registers.POINTER, Assembler.NONE, Registers.POINTER, ENTRY_SHIFT - 3, 0);
+        asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
+    }
+
+    /**
+     * Emits what looks up the address in {@link Registers#ADDRESS}, and notes it; {@link #emitGo} must follow where that is found.
+     *
+     * @return the short jump that is taken then
+     */
+    static int emitLookup(Assembler asm) {
+        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
+        emitPlace(asm);
+        asm.load(Registers.POINTER, Registers.VALUE, 0);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
+        asm.extractByState(Registers.ADDRESS, Registers.POINTER, StateBlock.PAGE_MASK);
+        return asm.jumpIfRcxZero();
+    }
+
+    /** Emits the jump to what {@link #emitLookup} has found. */
+    static void emitGo(Assembler asm) {
+        asm.load(Registers.ADDRESS, Registers.VALUE, LINEAR_PAGE);
+        asm.storeState(Registers.ADDRESS, StateBlock.PAGE);
+        asm.load(Registers.VALUE, Registers.VALUE, TABLE);
+        asm.load32(Registers.POINTER, Registers.VALUE, Registers.POINTER, 2);
+        asm.loadState(Registers.VALUE, StateBlock.CODE_BASE);
+        asm.lea(Registers.POINTER, Registers.POINTER, Registers.VALUE, 0, 0);
+        asm.jumpRegister(Registers.POINTER);
     }
 
     // ---------------------------------------------------------------- blocks

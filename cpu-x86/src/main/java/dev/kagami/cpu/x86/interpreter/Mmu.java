@@ -178,6 +178,11 @@ final class Mmu {
         return table(supervisorView(accessControl));
     }
 
+    /** {@return the number of the user's table} */
+    int userTable() {
+        return table(VIEW_USER);
+    }
+
     /** {@return the bit of {@link #writable} for a table} */
     private static int writers(int table) {
         return 1 << (table + 1 >> 1);

@@ -89,6 +89,11 @@ final class Segmentation {
                 | (base & 0xFF00_0000L) << 32;
     }
 
+    /** {@return the descriptor of a flat 4 GiB segment} */
+    static long flatDescriptor(int attributes) {
+        return 0xF_0000_0000_FFFFL | (long) attributes << 40;
+    }
+
     /** {@return the descriptor privilege level in attributes} */
     static int dpl(int attributes) {
         return attributes >> DPL_SHIFT & 3;

@@ -27,6 +27,38 @@ final class SystemCallOps {
         };
     }
 
+    /** {@return the selector of CS after SYSCALL} */
+    static int callSelector(Cpu cpu) {
+        return (int) (cpu.msrs.star >>> 32) & 0xFFFC;
+    }
+
+    /** {@return the selector of SS after SYSCALL} */
+    static int callStack(Cpu cpu) {
+        return callSelector(cpu) + 8 & 0xFFFF;
+    }
+
+    /** {@return the selector of CS after SYSRET to 64-bit code} */
+    static int returnSelector(Cpu cpu) {
+        return (int) (cpu.msrs.star >>> 48) + 16 & 0xFFFF | 3;
+    }
+
+    /** {@return the selector of SS after SYSRET} */
+    static int returnStack(Cpu cpu) {
+        return (int) (cpu.msrs.star >>> 48) + 8 & 0xFFFF | 3;
+    }
+
+    /** Sets the privilege level, and CS and SS as SYSCALL does for level 0 and SYSRET to 64-bit code for level 3. */
+    static void setSegments(Cpu cpu, int level) {
+        if (level == 0) {
+            Segmentation.setFlat(cpu, Cpu.CS, callSelector(cpu), Segmentation.FLAT_CODE64);
+            Segmentation.setFlat(cpu, Cpu.SS, callStack(cpu), Segmentation.FLAT_DATA);
+        } else {
+            Segmentation.setFlat(cpu, Cpu.CS, returnSelector(cpu), Segmentation.FLAT_CODE64 | Segmentation.DPL3);
+            Segmentation.setFlat(cpu, Cpu.SS, returnStack(cpu), Segmentation.FLAT_DATA | Segmentation.DPL3);
+        }
+        cpu.cpl = level;
+    }
+
     private static final class SystemCall extends BranchOp {
         SystemCall(Instruction in) {
             super(in);
@@ -41,10 +73,7 @@ final class SystemCallOps {
             r[Cpu.RCX] = r[Cpu.RIP] + offset + length;
             r[Cpu.R11] = cpu.flags() & ~Cpu.RF;
             r[Cpu.RIP] = cpu.msrs.lstar;
-            int selector = (int) (cpu.msrs.star >>> 32) & 0xFFFC;
-            Segmentation.setFlat(cpu, Cpu.CS, selector, Segmentation.FLAT_CODE64);
-            Segmentation.setFlat(cpu, Cpu.SS, selector + 8 & 0xFFFF, Segmentation.FLAT_DATA);
-            cpu.cpl = 0;
+            setSegments(cpu, 0);
             SystemFlags.write(cpu, 0, (int) cpu.msrs.fmask & ~2 | Cpu.RF);
             // TF is looked at after SYSCALL: no trap in the kernel when the mask clears it.
             cpu.singleStep = (cpu.systemFlags & Cpu.TF) != 0;
@@ -70,17 +99,13 @@ final class SystemCallOps {
             if (cpu.cpl != 0 || wide && !cpu.mmu.canonical(target)) {
                 throw cpu.generalProtection();
             }
-            int selector = (int) (cpu.msrs.star >>> 48);
-            if (wide) {
-                Segmentation.setFlat(
-                        cpu, Cpu.CS, selector + 16 & 0xFFFF | 3, Segmentation.FLAT_CODE64 | Segmentation.DPL3);
-                r[Cpu.RIP] = target;
-            } else {
+            setSegments(cpu, 3);
+            r[Cpu.RIP] = target;
+            if (!wide) {
+                int selector = (int) (cpu.msrs.star >>> 48);
                 Segmentation.setFlat(cpu, Cpu.CS, selector | 3, Segmentation.FLAT_CODE32 | Segmentation.DPL3);
                 r[Cpu.RIP] = target & 0xFFFF_FFFFL;
             }
-            Segmentation.setFlat(cpu, Cpu.SS, selector + 8 & 0xFFFF | 3, Segmentation.FLAT_DATA | Segmentation.DPL3);
-            cpu.cpl = 3;
             SystemFlags.write(cpu, (int) r[Cpu.R11] & SYSRET_FLAGS, SYSRET_FLAGS | Cpu.RF | Cpu.VM);
             // As if SYSCALL had just completed in the program that is being stepped.
             cpu.singleStep = false;

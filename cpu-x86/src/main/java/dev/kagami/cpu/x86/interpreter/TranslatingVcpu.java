@@ -198,13 +198,81 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         return cpu.selector[segment];
     }
 
+    /** {@return whether SYSCALL is allowed and clears all flags that are set or may be by SYSRET to ordinary code} */
+    protected final boolean systemCallsUsual() {
+        int flags = cpu.systemFlags | Cpu.ARITHMETIC | Cpu.IF | Cpu.DF | Cpu.AC;
+        return (cpu.efer & Cpu.EFER_SCE) != 0 && (flags & ~((int) cpu.msrs.fmask | 2)) == 0;
+    }
+
     /**
-     * {@return where the descriptor of a segment register is, or -1 when it has none}
-     *
-     * @param segment the register
+     * {@return whether SYSRET is allowed, and the next SYSCALL finds segments as they are now, and the user may do what the kernel
+     * may now as far as translated code knows}
      */
-    protected final long descriptorAddress(int segment) {
-        int selector = cpu.selector[segment];
+    protected final boolean systemReturnsUsual() {
+        return (cpu.efer & Cpu.EFER_SCE) != 0
+                && (cpu.cr4 & Cpu.CR4_TSD) == 0
+                && (cpu.cpl == 3
+                        || selector(Cpu.CS) == systemCallSelector()
+                                && selector(Cpu.SS) == systemCallStack()
+                                && descriptor(Cpu.CS) == systemCallDescriptor()
+                                && descriptor(Cpu.SS) == systemCallStackDescriptor());
+    }
+
+    /** {@return where SYSCALL goes} */
+    protected final long systemCallTarget() {
+        return cpu.msrs.lstar;
+    }
+
+    /** {@return the selector of CS after SYSCALL} */
+    protected final int systemCallSelector() {
+        return SystemCallOps.callSelector(cpu);
+    }
+
+    /** {@return the selector of SS after SYSCALL} */
+    protected final int systemCallStack() {
+        return SystemCallOps.callStack(cpu);
+    }
+
+    /** {@return the descriptor that CS seems to be filled from after SYSCALL} */
+    protected final long systemCallDescriptor() {
+        return Segmentation.flatDescriptor(Segmentation.FLAT_CODE64);
+    }
+
+    /** {@return the descriptor that SS seems to be filled from after SYSCALL} */
+    protected final long systemCallStackDescriptor() {
+        return Segmentation.flatDescriptor(Segmentation.FLAT_DATA);
+    }
+
+    /** {@return the selector of CS after SYSRET to 64-bit code} */
+    protected final int systemReturnSelector() {
+        return SystemCallOps.returnSelector(cpu);
+    }
+
+    /** {@return the selector of SS after SYSRET} */
+    protected final int systemReturnStack() {
+        return SystemCallOps.returnStack(cpu);
+    }
+
+    /**
+     * Changes the privilege level as SYSCALL or SYSRET to 64-bit code does.
+     *
+     * @param level 0 or 3
+     * @param flags RFLAGS but for the arithmetic flags
+     */
+    protected final void setPrivilege(int level, int flags) {
+        SystemCallOps.setSegments(cpu, level);
+        cpu.systemFlags = flags | 2;
+        cpu.singleStep = false;
+        cpu.updateMode();
+    }
+
+    /** {@return the number of the user's TLB in the current address space} */
+    protected final int userTable() {
+        return cpu.mmu.userTable();
+    }
+
+    /** {@return where the descriptor of a selector is, or -1 when it has none} */
+    protected final long descriptorAddressOf(int selector) {
         return selector < 4 ? -1 : Segmentation.descriptorAddress(cpu, selector, 8);
     }
 
