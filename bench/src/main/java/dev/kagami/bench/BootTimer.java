@@ -12,7 +12,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
-/** Starts a guest, notes when it prints certain things, and ends it when it has printed them all. */
+/** Starts a guest, notes when it prints certain things, and ends it when it has printed the last of them. */
 final class BootTimer {
     /**
      * Something that a guest prints.
@@ -40,7 +40,7 @@ final class BootTimer {
         }
     }
 
-    /** {@return seconds from the start of the process to a mark} */
+    /** {@return seconds from the start of the process to a mark; empty if no run had printed it when it ended} */
     Sample wall(int mark) {
         return wall.get(mark);
     }
@@ -69,20 +69,19 @@ final class BootTimer {
                 .start();
         StringBuilder text = new StringBuilder();
         boolean[] seen = new boolean[marks.size()];
-        int left = marks.size();
+        int end = marks.size() - 1;
         StringBuilder summary = new StringBuilder();
         try (ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
                 InputStream output = process.getInputStream()) {
             clock.schedule(process::destroyForcibly, timeout, TimeUnit.SECONDS);
             byte[] piece = new byte[1 << 16];
             int length;
-            while (left > 0 && (length = output.read(piece)) >= 0) {
+            while (!seen[end] && (length = output.read(piece)) >= 0) {
                 int from = Math.max(0, text.length() - LONGEST_MARK);
                 text.append(new String(piece, 0, length, StandardCharsets.ISO_8859_1));
                 for (int i = 0; i < seen.length; i++) {
                     if (!seen[i] && marks.get(i).pattern().matcher(text).find(from)) {
                         seen[i] = true;
-                        left--;
                         note(i, process, start, summary);
                     }
                 }
@@ -91,10 +90,10 @@ final class BootTimer {
             clock.shutdownNow();
         }
         last = summary.toString();
-        if (left > 0) {
+        if (!seen[end]) {
             System.err.println(text.substring(Math.max(0, text.length() - TAIL)));
-            throw new IOException("%s ended, or was ended after %d s, before it had printed all"
-                    .formatted(contender.name(), timeout));
+            throw new IOException("%s ended, or was ended after %d s, before \"%s\""
+                    .formatted(contender.name(), timeout, marks.get(end).name()));
         }
     }
 

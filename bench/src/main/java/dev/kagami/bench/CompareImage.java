@@ -150,18 +150,21 @@ final class CompareImage implements Callable<Integer> {
         timers.forEach((name, timer) -> {
             StringBuilder row = new StringBuilder("| " + name + " |");
             for (int mark = 0; mark < MARKS.size(); mark++) {
-                double wall = timer.wall(mark).median();
-                double cpu = timer.cpu(mark).median();
-                row.append(String.format(Locale.ROOT, " %.1f | %.1f |", wall, cpu));
+                row.append(cell(" %.1f |", timer.wall(mark), null)).append(cell(" %.1f |", timer.cpu(mark), null));
                 if (reference != null) {
-                    row.append(String.format(
-                            Locale.ROOT,
-                            " %.2f | %.2f |",
-                            wall / reference.wall(mark).median(),
-                            cpu / reference.cpu(mark).median()));
+                    row.append(cell(" %.2f |", timer.wall(mark), reference.wall(mark)));
+                    row.append(cell(" %.2f |", timer.cpu(mark), reference.cpu(mark)));
                 }
             }
             System.out.println(row);
         });
+    }
+
+    /** {@return a cell with a median, or its ratio to another; a dash where a guest was too slow to print the mark} */
+    private static String cell(String format, Sample sample, @Nullable Sample reference) {
+        if (sample.isEmpty() || reference != null && reference.isEmpty()) {
+            return " - |";
+        }
+        return String.format(Locale.ROOT, format, sample.median() / (reference == null ? 1 : reference.median()));
     }
 }

@@ -282,25 +282,25 @@ final class AluOps {
 
     /** Two registers. */
     abstract static class RegReg extends Op {
-        final int d;
-        final int s;
+        final byte d;
+        final byte s;
 
         RegReg(Instruction in, int d, int s) {
             super(in);
-            this.d = d;
-            this.s = s;
+            this.d = (byte) d;
+            this.s = (byte) s;
         }
     }
 
     /** A register and an immediate. */
     abstract static class RegImm extends Op {
-        final int d;
-        final long immediate;
+        final byte d;
+        final int immediate;
 
         RegImm(Instruction in, int d) {
             super(in);
-            this.d = d;
-            immediate = in.immediate;
+            this.d = (byte) d;
+            immediate = (int) in.immediate;
         }
     }
 
@@ -551,7 +551,7 @@ final class AluOps {
         @Override
         void execute(Cpu cpu) {
             long[] r = cpu.r;
-            r[d] = cpu.add32((int) r[d], (int) immediate);
+            r[d] = cpu.add32((int) r[d], immediate);
         }
     }
 
@@ -563,7 +563,7 @@ final class AluOps {
         @Override
         void execute(Cpu cpu) {
             long[] r = cpu.r;
-            r[d] = cpu.sub32((int) r[d], (int) immediate);
+            r[d] = cpu.sub32((int) r[d], immediate);
         }
     }
 
@@ -587,7 +587,7 @@ final class AluOps {
 
         @Override
         void execute(Cpu cpu) {
-            cpu.sub32((int) cpu.r[d], (int) immediate);
+            cpu.sub32((int) cpu.r[d], immediate);
         }
     }
 
@@ -604,11 +604,11 @@ final class AluOps {
 
     /** XOR or SUB of a register with itself. */
     private static final class Zero extends Op {
-        private final int d;
+        private final byte d;
 
         Zero(Instruction in, int d) {
             super(in);
-            this.d = d;
+            this.d = (byte) d;
         }
 
         @Override
@@ -620,11 +620,11 @@ final class AluOps {
 
     /** The rarer operations on two 64-bit registers. */
     private static final class Register64 extends RegReg {
-        private final int operation;
+        private final byte operation;
 
         Register64(Instruction in, int operation, int d, int s) {
             super(in, d, s);
-            this.operation = operation;
+            this.operation = (byte) operation;
         }
 
         @Override
@@ -635,11 +635,11 @@ final class AluOps {
 
     /** The rarer operations on two 32-bit registers. */
     private static final class Register32 extends RegReg {
-        private final int operation;
+        private final byte operation;
 
         Register32(Instruction in, int operation, int d, int s) {
             super(in, d, s);
-            this.operation = operation;
+            this.operation = (byte) operation;
         }
 
         @Override
@@ -650,11 +650,11 @@ final class AluOps {
 
     /** The rarer operations on a 64-bit register, with an immediate or unary. */
     private static final class Immediate64 extends RegImm {
-        private final int operation;
+        private final byte operation;
 
         Immediate64(Instruction in, int operation, int d) {
             super(in, d);
-            this.operation = operation;
+            this.operation = (byte) operation;
         }
 
         @Override
@@ -665,16 +665,16 @@ final class AluOps {
 
     /** The rarer operations on a 32-bit register, with an immediate or unary. */
     private static final class Immediate32 extends RegImm {
-        private final int operation;
+        private final byte operation;
 
         Immediate32(Instruction in, int operation, int d) {
             super(in, d);
-            this.operation = operation;
+            this.operation = (byte) operation;
         }
 
         @Override
         void execute(Cpu cpu) {
-            cpu.r[d] = compute32(cpu, operation, (int) cpu.r[d], (int) immediate);
+            cpu.r[d] = compute32(cpu, operation, (int) cpu.r[d], immediate);
         }
     }
 
@@ -732,20 +732,20 @@ final class AluOps {
 
     /** 8- and 16-bit operations on registers; the source is an immediate when {@code s} is negative. */
     private static final class RegisterSmall extends Op {
-        private final int operation;
-        private final int size;
-        private final int d;
-        private final int s;
+        private final byte operation;
+        private final byte size;
+        private final byte d;
+        private final byte s;
         private final int immediate;
         private final boolean highD;
         private final boolean highS;
 
         RegisterSmall(Instruction in, int operation, int size, int d, int s, int immediate) {
             super(in);
-            this.operation = operation;
-            this.size = size;
-            this.d = d;
-            this.s = s;
+            this.operation = (byte) operation;
+            this.size = (byte) size;
+            this.d = (byte) d;
+            this.s = (byte) s;
             this.immediate = immediate;
             highD = size == 1 && !in.rex && d >= 4;
             highS = size == 1 && !in.rex && s >= 4;
@@ -772,11 +772,11 @@ final class AluOps {
     // ---------------------------------------------------------------- memory forms
 
     private static final class CompareRegisterMemory64 extends MemOp {
-        private final int d;
+        private final byte d;
 
         CompareRegisterMemory64(Instruction in) {
             super(in, 8, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -786,11 +786,11 @@ final class AluOps {
     }
 
     private static final class CompareRegisterMemory32 extends MemOp {
-        private final int d;
+        private final byte d;
 
         CompareRegisterMemory32(Instruction in) {
             super(in, 4, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -800,13 +800,13 @@ final class AluOps {
     }
 
     private static final class RegisterMemory64 extends MemOp {
-        private final int operation;
-        private final int d;
+        private final byte operation;
+        private final byte d;
 
         RegisterMemory64(Instruction in, int operation) {
             super(in, 8, false);
-            this.operation = operation;
-            d = in.reg;
+            this.operation = (byte) operation;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -817,13 +817,13 @@ final class AluOps {
     }
 
     private static final class RegisterMemory32 extends MemOp {
-        private final int operation;
-        private final int d;
+        private final byte operation;
+        private final byte d;
 
         RegisterMemory32(Instruction in, int operation) {
             super(in, 4, false);
-            this.operation = operation;
-            d = in.reg;
+            this.operation = (byte) operation;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -834,16 +834,16 @@ final class AluOps {
     }
 
     private static final class RegisterMemorySmall extends MemOp {
-        private final int operation;
-        private final int size;
-        private final int d;
+        private final byte operation;
+        private final byte size;
+        private final byte d;
         private final boolean high;
 
         RegisterMemorySmall(Instruction in, int operation, int size) {
             super(in, size, false);
-            this.operation = operation;
-            this.size = size;
-            d = in.reg;
+            this.operation = (byte) operation;
+            this.size = (byte) size;
+            d = (byte) in.reg;
             high = size == 1 && !in.rex && d >= 4;
         }
 
@@ -865,13 +865,13 @@ final class AluOps {
     }
 
     private static final class MemoryRegister64 extends MemOp {
-        private final int operation;
-        private final int s;
+        private final byte operation;
+        private final byte s;
 
         MemoryRegister64(Instruction in, int operation) {
             super(in, 8, !flagsOnly(operation));
-            this.operation = operation;
-            s = in.reg;
+            this.operation = (byte) operation;
+            s = (byte) in.reg;
         }
 
         @Override
@@ -881,13 +881,13 @@ final class AluOps {
     }
 
     private static final class MemoryRegister32 extends MemOp {
-        private final int operation;
-        private final int s;
+        private final byte operation;
+        private final byte s;
 
         MemoryRegister32(Instruction in, int operation) {
             super(in, 4, !flagsOnly(operation));
-            this.operation = operation;
-            s = in.reg;
+            this.operation = (byte) operation;
+            s = (byte) in.reg;
         }
 
         @Override
@@ -897,12 +897,12 @@ final class AluOps {
     }
 
     private static final class MemoryImmediate64 extends MemOp {
-        private final int operation;
+        private final byte operation;
         private final long immediate;
 
         MemoryImmediate64(Instruction in, int operation) {
             super(in, 8, !flagsOnly(operation));
-            this.operation = operation;
+            this.operation = (byte) operation;
             immediate = in.immediate;
         }
 
@@ -913,12 +913,12 @@ final class AluOps {
     }
 
     private static final class MemoryImmediate32 extends MemOp {
-        private final int operation;
+        private final byte operation;
         private final int immediate;
 
         MemoryImmediate32(Instruction in, int operation) {
             super(in, 4, !flagsOnly(operation));
-            this.operation = operation;
+            this.operation = (byte) operation;
             immediate = (int) in.immediate;
         }
 
@@ -948,17 +948,17 @@ final class AluOps {
 
     /** 8- and 16-bit operations on memory; the source is an immediate when {@code s} is negative. */
     private static final class MemorySmall extends MemOp {
-        private final int operation;
-        private final int size;
-        private final int s;
+        private final byte operation;
+        private final byte size;
+        private final byte s;
         private final int immediate;
         private final boolean high;
 
         MemorySmall(Instruction in, int operation, int size, int s, int immediate) {
             super(in, size, !flagsOnly(operation));
-            this.operation = operation;
-            this.size = size;
-            this.s = s;
+            this.operation = (byte) operation;
+            this.size = (byte) size;
+            this.s = (byte) s;
             this.immediate = immediate;
             high = size == 1 && !in.rex && s >= 4;
         }

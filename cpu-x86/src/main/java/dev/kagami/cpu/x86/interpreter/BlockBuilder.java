@@ -88,14 +88,8 @@ final class BlockBuilder {
             if (op == null) {
                 op = new RaiseOp(result == Decoder.TOO_LONG, Math.max(1, instruction.length));
             }
-            Op pair = count > 0 && op instanceof ControlOps.Jcc jump ? FusedOps.fuse(ops.getLast(), jump) : null;
-            if (pair == null) {
-                op.place(position, count);
-                ops.add(op);
-            } else {
-                Op first = ops.getLast();
-                pair.place(first.offset, first.ordinal);
-                ops.set(ops.size() - 1, pair);
+            if (limit == 1 || !(op instanceof MoveOps.Nothing)) {
+                add(op, position, count);
             }
             count++;
             position += op.length;
@@ -103,7 +97,7 @@ final class BlockBuilder {
                 break;
             }
         }
-        if (!(ops.getLast() instanceof BranchOp)) {
+        if (ops.isEmpty() || !(ops.getLast() instanceof BranchOp)) {
             FallThroughOp last = new FallThroughOp();
             last.place(position, count);
             ops.add(last);
@@ -117,6 +111,19 @@ final class BlockBuilder {
             }
         }
         return block;
+    }
+
+    private void add(Op op, int position, int count) {
+        Op before = ops.isEmpty() ? null : ops.getLast();
+        boolean adjacent = before != null && before.offset + before.length == position;
+        Op pair = adjacent && op instanceof ControlOps.Jcc jump ? FusedOps.fuse(before, jump) : null;
+        if (pair == null) {
+            op.place(position, count);
+            ops.add(op);
+        } else {
+            pair.place(before.offset, before.ordinal);
+            ops.set(ops.size() - 1, pair);
+        }
     }
 
     private void copy(int page, int from, int to, int length) {

@@ -37,10 +37,6 @@ final class ControlOps {
         return in.mode == 64 ? 8 : in.operandSize;
     }
 
-    private static long branchMask(Instruction in) {
-        return branchSize(in) == 8 ? -1L : branchSize(in) == 4 ? 0xFFFF_FFFFL : 0xFFFFL;
-    }
-
     /** Raises #GP(0) when a target is outside of the code segment, or not canonical in 64-bit mode. */
     static void checkTarget(Cpu cpu, long target) {
         if (cpu.mode == 64) {
@@ -54,48 +50,50 @@ final class ControlOps {
 
     /** A branch with a displacement. */
     abstract static class Relative extends BranchOp {
-        private final long mask;
-        private final long immediate;
+        /** Bits that an instruction pointer has not: 0, 32 or 48. */
+        private final byte narrow;
+
+        private final int immediate;
         /** Distance from the block's start to the instruction behind. */
-        long behind;
+        short behind;
 
         /** Distance from the block's start to the target. */
         long distance;
 
         Relative(Instruction in) {
             super(in);
-            mask = branchMask(in);
-            immediate = in.immediate;
+            narrow = (byte) (64 - 8 * branchSize(in));
+            immediate = (int) in.immediate;
         }
 
         /** Joins a jump with the instruction before it; both are placed already. */
         Relative(Op first, Relative jump) {
             super(first.length + jump.length);
-            mask = jump.mask;
+            narrow = jump.narrow;
             immediate = jump.immediate;
         }
 
         @Override
         void place(int offset, int ordinal) {
             super.place(offset, ordinal);
-            behind = offset + length;
-            distance = behind + immediate;
+            behind = (short) (offset + length);
+            distance = behind + (long) immediate;
         }
 
         final void take(Cpu cpu) {
-            long target = cpu.r[Cpu.RIP] + distance & mask;
-            if (mask != -1L || distance > Integer.MAX_VALUE) {
+            long target = target(cpu);
+            if (narrow != 0 || distance > Integer.MAX_VALUE) {
                 checkTarget(cpu, target);
             }
             go(cpu, target, true);
         }
 
         final void skip(Cpu cpu) {
-            go(cpu, cpu.r[Cpu.RIP] + behind & (mask == -1L ? -1L : 0xFFFF_FFFFL), false);
+            go(cpu, cpu.r[Cpu.RIP] + behind & (narrow == 0 ? -1L : 0xFFFF_FFFFL), false);
         }
 
         final long target(Cpu cpu) {
-            return cpu.r[Cpu.RIP] + distance & mask;
+            return cpu.r[Cpu.RIP] + distance << narrow >>> narrow;
         }
     }
 
@@ -112,11 +110,11 @@ final class ControlOps {
 
     /** Conditional jumps; one class a condition keeps each a few machine instructions. */
     abstract static class Jcc extends Relative {
-        final int condition;
+        final byte condition;
 
         Jcc(Instruction in) {
             super(in);
-            condition = in.opcode & 15;
+            condition = (byte) (in.opcode & 15);
         }
 
         static Op of(Instruction in) {

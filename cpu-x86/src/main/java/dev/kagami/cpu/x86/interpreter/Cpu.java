@@ -775,13 +775,9 @@ public final class Cpu {
     // byte
     // differs from that of its first.
 
-    private static int slot(long address) {
-        return (int) (address >>> Mmu.PAGE_SHIFT) << 2 & Mmu.TLB_MASK;
-    }
-
     int readByte(long address) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i] == (address & PAGE_MASK)) {
             return ram.get(BYTE, address + t[i + 2]) & 0xFF;
         }
@@ -790,7 +786,7 @@ public final class Cpu {
 
     int readShort(long address) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i] == (address + 1 & PAGE_MASK)) {
             return ram.get(SHORT, address + t[i + 2]) & 0xFFFF;
         }
@@ -799,7 +795,7 @@ public final class Cpu {
 
     int readInt(long address) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i] == (address + 3 & PAGE_MASK)) {
             return ram.get(INT, address + t[i + 2]);
         }
@@ -808,7 +804,7 @@ public final class Cpu {
 
     long readLong(long address) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i] == (address + 7 & PAGE_MASK)) {
             return ram.get(LONG, address + t[i + 2]);
         }
@@ -817,7 +813,7 @@ public final class Cpu {
 
     void writeByte(long address, int value) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i + 1] == (address & PAGE_MASK)) {
             ram.set(BYTE, address + t[i + 2], (byte) value);
         } else {
@@ -827,7 +823,7 @@ public final class Cpu {
 
     void writeShort(long address, int value) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i + 1] == (address + 1 & PAGE_MASK)) {
             ram.set(SHORT, address + t[i + 2], (short) value);
         } else {
@@ -837,7 +833,7 @@ public final class Cpu {
 
     void writeInt(long address, int value) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i + 1] == (address + 3 & PAGE_MASK)) {
             ram.set(INT, address + t[i + 2], value);
         } else {
@@ -847,7 +843,7 @@ public final class Cpu {
 
     void writeLong(long address, long value) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i + 1] == (address + 7 & PAGE_MASK)) {
             ram.set(LONG, address + t[i + 2], value);
         } else {
@@ -858,7 +854,7 @@ public final class Cpu {
     /** Reads 16 bytes into {@link #low} and {@link #high}; faults before either changes. */
     void read128(long address) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i] == (address + 15 & PAGE_MASK)) {
             long offset = address + t[i + 2];
             low = ram.get(LONG, offset);
@@ -873,7 +869,7 @@ public final class Cpu {
     /** Writes 16 bytes; faults before any of them changes. */
     void write128(long address, long low, long high) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i + 1] == (address + 15 & PAGE_MASK)) {
             long offset = address + t[i + 2];
             ram.set(LONG, offset, low);
@@ -894,7 +890,7 @@ public final class Cpu {
      */
     long writableOffset(long address, int size) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         return t[i + 1] == (address + size - 1 & PAGE_MASK) ? address + t[i + 2] : -1;
     }
 
@@ -902,7 +898,7 @@ public final class Cpu {
 
     int readByteToModify(long address) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i + 1] == (address & PAGE_MASK)) {
             long offset = address + t[i + 2];
             readModifyWriteOffset = offset;
@@ -913,7 +909,7 @@ public final class Cpu {
 
     int readShortToModify(long address) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i + 1] == (address + 1 & PAGE_MASK)) {
             long offset = address + t[i + 2];
             readModifyWriteOffset = offset;
@@ -924,7 +920,7 @@ public final class Cpu {
 
     int readIntToModify(long address) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i + 1] == (address + 3 & PAGE_MASK)) {
             long offset = address + t[i + 2];
             readModifyWriteOffset = offset;
@@ -935,7 +931,7 @@ public final class Cpu {
 
     long readLongToModify(long address) {
         long[] t = tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         if (t[i + 1] == (address + 7 & PAGE_MASK)) {
             long offset = address + t[i + 2];
             readModifyWriteOffset = offset;

@@ -26,24 +26,24 @@ final class FusedOps {
             case AluOps.CompareRegister64 c -> new Compare64(c, jump, c.s, 0);
             case AluOps.CompareImmediate64 c -> new Compare64(c, jump, Cpu.ZERO, c.immediate);
             case AluOps.CompareRegister32 c -> new Compare32(c, jump, c.s, 0);
-            case AluOps.CompareImmediate32 c -> new Compare32(c, jump, Cpu.ZERO, (int) c.immediate);
+            case AluOps.CompareImmediate32 c -> new Compare32(c, jump, Cpu.ZERO, c.immediate);
             case AluOps.TestRegister64 c -> new Test64(c, jump, c.s, 0);
             case AluOps.TestImmediate64 c -> new Test64(c, jump, Cpu.ZERO, c.immediate);
             case AluOps.TestRegister32 c -> new Test32(c, jump, c.s, 0);
-            case AluOps.TestImmediate32 c -> new Test32(c, jump, Cpu.ZERO, (int) c.immediate);
+            case AluOps.TestImmediate32 c -> new Test32(c, jump, Cpu.ZERO, c.immediate);
             default -> null;
         };
     }
 
     private abstract static class Pair extends ControlOps.Relative {
-        final int condition;
-        final int d;
-        final int s;
+        final byte condition;
+        final byte d;
+        final byte s;
 
         Pair(Op first, int d, int s, ControlOps.Jcc jump) {
             super(first, jump);
-            this.d = d;
-            this.s = s;
+            this.d = (byte) d;
+            this.s = (byte) s;
             condition = jump.condition;
         }
 

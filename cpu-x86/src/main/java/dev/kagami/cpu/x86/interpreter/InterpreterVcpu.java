@@ -274,8 +274,24 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
                 }
                 Op[] ops = block.ops;
                 cpu.next = null;
-                for (i = 0; i < ops.length; i++) {
+                // Unrolled, because the JVM's compiler reloads all that is live, not just this, at each turn of a loop.
+                while (true) {
                     ops[i].execute(cpu);
+                    if (++i == ops.length) {
+                        break;
+                    }
+                    ops[i].execute(cpu);
+                    if (++i == ops.length) {
+                        break;
+                    }
+                    ops[i].execute(cpu);
+                    if (++i == ops.length) {
+                        break;
+                    }
+                    ops[i].execute(cpu);
+                    if (++i == ops.length) {
+                        break;
+                    }
                 }
                 cpu.retired += block.instructions;
                 block = cpu.next;

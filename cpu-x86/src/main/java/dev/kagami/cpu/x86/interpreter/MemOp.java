@@ -4,19 +4,21 @@ import dev.kagami.cpu.x86.decode.Instruction;
 
 /** An op with a memory operand. */
 abstract class MemOp extends Op {
-    private final int base;
-    private final int index;
-    private final int scale;
+    private final byte base;
+    private final byte index;
+    private final byte scale;
     /** Displacement; includes the distance from the block's start when the base is the instruction pointer. */
     private long displacement;
 
-    private final long mask;
-    private final int segmentSlot;
+    /** Bits that an address has not: 0, 32 or 48. */
+    private final byte narrow;
+
+    private final byte segmentSlot;
     /** Segment number when segmentation must be checked, in every mode but 64-bit mode. */
-    private final int checkedSegment;
+    private final byte checkedSegment;
 
     /** Bytes accessed, for limit checks outside of 64-bit mode. */
-    private final int size;
+    private final short size;
 
     private final boolean write;
     private final boolean stackSegment;
@@ -30,25 +32,25 @@ abstract class MemOp extends Op {
      */
     MemOp(Instruction in, int size, boolean write) {
         super(in);
-        this.size = size;
+        this.size = (short) size;
         this.write = write;
-        scale = in.scale;
-        index = in.index == Instruction.NONE ? Cpu.ZERO : in.index;
+        scale = (byte) in.scale;
+        index = (byte) (in.index == Instruction.NONE ? Cpu.ZERO : in.index);
         if (in.base == Instruction.BASE_RIP) {
             base = Cpu.RIP;
         } else {
-            base = in.base == Instruction.NONE ? Cpu.ZERO : in.base;
+            base = (byte) (in.base == Instruction.NONE ? Cpu.ZERO : in.base);
         }
         displacement = in.displacement;
-        mask = in.addressSize == 8 ? -1L : in.addressSize == 4 ? 0xFFFF_FFFFL : 0xFFFFL;
+        narrow = (byte) (64 - 8 * in.addressSize);
         int segment = in.segment();
         stackSegment = segment == Instruction.SS;
         if (in.mode == 64) {
             checkedSegment = -1;
-            segmentSlot = segment >= Instruction.FS ? Cpu.SEGMENT_BASE + segment : Cpu.ZERO;
+            segmentSlot = (byte) (segment >= Instruction.FS ? Cpu.SEGMENT_BASE + segment : Cpu.ZERO);
         } else {
-            checkedSegment = segment;
-            segmentSlot = Cpu.SEGMENT_BASE + segment;
+            checkedSegment = (byte) segment;
+            segmentSlot = (byte) (Cpu.SEGMENT_BASE + segment);
         }
     }
 
@@ -70,16 +72,16 @@ abstract class MemOp extends Op {
         long[] r = cpu.r;
         long offset = r[base] + (r[index] << scale) + displacement;
         if (checkedSegment >= 0) {
-            return cpu.checkedLinear(checkedSegment, offset & mask, size, write);
+            return cpu.checkedLinear(checkedSegment, offset << narrow >>> narrow, size, write);
         }
-        return (offset & mask) + r[segmentSlot];
+        return (offset << narrow >>> narrow) + r[segmentSlot];
     }
 
     /** {@return the offset of the operand within its segment, as LEA computes it} */
     final long effectiveOffset(Cpu cpu) {
         long[] r = cpu.r;
         long offset = r[base] + (r[index] << scale) + displacement;
-        return offset & mask;
+        return offset << narrow >>> narrow;
     }
 
     /** {@return the segment of the operand when it is checked, or -1 in 64-bit mode} */
@@ -97,7 +99,7 @@ abstract class MemOp extends Op {
      * @return the linear address
      */
     final long addressAt(Cpu cpu, long distance, int bytes, boolean write) {
-        long offset = effectiveOffset(cpu) + distance & mask;
+        long offset = effectiveOffset(cpu) + distance << narrow >>> narrow;
         if (checkedSegment >= 0) {
             return cpu.checkedLinear(checkedSegment, offset, bytes, write);
         }

@@ -34,9 +34,9 @@ final class Mmu {
     static final int IDENTIFIER = 0xFFF;
 
     private static final int TLB_ENTRIES = 4096;
-    private static final int ENTRY_LONGS = 4;
-    /** Mask for an index into a TLB array. */
-    static final int TLB_MASK = TLB_ENTRIES * ENTRY_LONGS - 1;
+    private static final int ENTRY_SHIFT = 2;
+    private static final int ENTRY_LONGS = 1 << ENTRY_SHIFT;
+    private static final int SLOT_MASK = (TLB_ENTRIES - 1) * ENTRY_LONGS;
 
     /** A tag that no page address equals. */
     private static final long NO_TAG = 1;
@@ -151,6 +151,11 @@ final class Mmu {
             Arrays.fill(tables[number], NO_TAG);
             used[number] = new UsedSlots(TLB_ENTRIES);
         }
+    }
+
+    /** {@return the index of an address's entry in a TLB} */
+    static int slot(long address) {
+        return (int) (address >>> PAGE_SHIFT - ENTRY_SHIFT) & SLOT_MASK;
     }
 
     /** Selects and returns the TLB for the CPU's privilege level and RFLAGS.AC. */
@@ -377,7 +382,7 @@ final class Mmu {
      */
     private long translate(long address, int access) {
         long[] tlb = tables[table];
-        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        int slot = slot(address);
         long page = address & -PAGE_SIZE;
         if (access != EXECUTE && tlb[slot + access] == page) {
             return address + tlb[slot + 2];
@@ -751,7 +756,7 @@ final class Mmu {
             dropPieces(address);
         }
         long page = address & -PAGE_SIZE;
-        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        int slot = slot(address);
         for (long[] tlb : tables) {
             if (tlb != null && (tlb[slot] == page || tlb[slot + 1] == page)) {
                 tlb[slot] = NO_TAG;
@@ -836,20 +841,20 @@ final class Mmu {
         int access = write ? WRITE : READ;
         translate(address, access);
         long[] tlb = tables[table];
-        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        int slot = slot(address);
         long page = address & -PAGE_SIZE;
         return tlb[slot + access] == page ? page + tlb[slot + 2] : -1;
     }
 
     /** {@return whether a page that {@link #translatePage} has just translated may also be written without coming here} */
     boolean writable(long address) {
-        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        int slot = slot(address);
         return tables[table][slot + 1] == (address & -PAGE_SIZE);
     }
 
     /** {@return whether a page that {@link #translatePage} has just translated may also be read without coming here} */
     boolean readable(long address) {
-        int slot = (int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK;
+        int slot = slot(address);
         return tables[table][slot] == (address & -PAGE_SIZE);
     }
 
@@ -860,7 +865,7 @@ final class Mmu {
 
     /** {@return the flags of a page that {@link #translatePage} has just translated} */
     int flags(long address) {
-        return (int) tables[table][((int) (address >>> PAGE_SHIFT) << 2 & TLB_MASK) + 3];
+        return (int) tables[table][slot(address) + 3];
     }
 
     private static void clear(long[] tlb, int slot) {

@@ -193,13 +193,13 @@ final class MoveOps {
 
     /** An operand of a base register and a displacement in 64-bit mode. */
     private abstract static class BaseOp extends Op {
-        final int base;
-        final long displacement;
+        final byte base;
+        final int displacement;
 
         BaseOp(Instruction in) {
             super(in);
-            base = in.base;
-            displacement = in.displacement;
+            base = (byte) in.base;
+            displacement = (int) in.displacement;
         }
 
         @Override
@@ -209,13 +209,13 @@ final class MoveOps {
     }
 
     private static final class Move64 extends Op {
-        private final int d;
-        private final int s;
+        private final byte d;
+        private final byte s;
 
         Move64(Instruction in, int d, int s) {
             super(in);
-            this.d = d;
-            this.s = s;
+            this.d = (byte) d;
+            this.s = (byte) s;
         }
 
         @Override
@@ -226,13 +226,13 @@ final class MoveOps {
     }
 
     private static final class Move32 extends Op {
-        private final int d;
-        private final int s;
+        private final byte d;
+        private final byte s;
 
         Move32(Instruction in, int d, int s) {
             super(in);
-            this.d = d;
-            this.s = s;
+            this.d = (byte) d;
+            this.s = (byte) s;
         }
 
         @Override
@@ -243,12 +243,12 @@ final class MoveOps {
     }
 
     private static final class MoveConstant extends Op {
-        private final int d;
+        private final byte d;
         private final long value;
 
         MoveConstant(Instruction in, int d, long value) {
             super(in);
-            this.d = d;
+            this.d = (byte) d;
             this.value = value;
         }
 
@@ -259,11 +259,11 @@ final class MoveOps {
     }
 
     private static final class Load64 extends MemOp {
-        private final int d;
+        private final byte d;
 
         Load64(Instruction in) {
             super(in, 8, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -273,11 +273,11 @@ final class MoveOps {
     }
 
     private static final class Load32 extends MemOp {
-        private final int d;
+        private final byte d;
 
         Load32(Instruction in) {
             super(in, 4, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -287,11 +287,11 @@ final class MoveOps {
     }
 
     private static final class LoadZero8 extends MemOp {
-        private final int d;
+        private final byte d;
 
         LoadZero8(Instruction in) {
             super(in, 1, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -301,11 +301,11 @@ final class MoveOps {
     }
 
     private static final class LoadZero16 extends MemOp {
-        private final int d;
+        private final byte d;
 
         LoadZero16(Instruction in) {
             super(in, 2, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -315,11 +315,11 @@ final class MoveOps {
     }
 
     private static final class LoadSign32To64 extends MemOp {
-        private final int d;
+        private final byte d;
 
         LoadSign32To64(Instruction in) {
             super(in, 4, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -329,11 +329,11 @@ final class MoveOps {
     }
 
     private static final class LoadSign8To64 extends MemOp {
-        private final int d;
+        private final byte d;
 
         LoadSign8To64(Instruction in) {
             super(in, 1, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -343,11 +343,11 @@ final class MoveOps {
     }
 
     private static final class LoadSign16To64 extends MemOp {
-        private final int d;
+        private final byte d;
 
         LoadSign16To64(Instruction in) {
             super(in, 2, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -357,11 +357,11 @@ final class MoveOps {
     }
 
     private static final class LoadSign8To32 extends MemOp {
-        private final int d;
+        private final byte d;
 
         LoadSign8To32(Instruction in) {
             super(in, 1, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -371,11 +371,11 @@ final class MoveOps {
     }
 
     private static final class LoadSign16To32 extends MemOp {
-        private final int d;
+        private final byte d;
 
         LoadSign16To32(Instruction in) {
             super(in, 2, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -385,11 +385,11 @@ final class MoveOps {
     }
 
     private static final class LoadBase64 extends BaseOp {
-        private final int d;
+        private final byte d;
 
         LoadBase64(Instruction in) {
             super(in);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -400,11 +400,11 @@ final class MoveOps {
     }
 
     private static final class LoadBase32 extends BaseOp {
-        private final int d;
+        private final byte d;
 
         LoadBase32(Instruction in) {
             super(in);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -415,11 +415,11 @@ final class MoveOps {
     }
 
     private static final class Store64 extends MemOp {
-        private final int s;
+        private final byte s;
 
         Store64(Instruction in) {
             super(in, 8, true);
-            s = in.reg;
+            s = (byte) in.reg;
         }
 
         @Override
@@ -429,11 +429,11 @@ final class MoveOps {
     }
 
     private static final class StoreBase64 extends BaseOp {
-        private final int s;
+        private final byte s;
 
         StoreBase64(Instruction in) {
             super(in);
-            s = in.reg;
+            s = (byte) in.reg;
         }
 
         @Override
@@ -444,11 +444,11 @@ final class MoveOps {
     }
 
     private static final class Store32 extends MemOp {
-        private final int s;
+        private final byte s;
 
         Store32(Instruction in) {
             super(in, 4, true);
-            s = in.reg;
+            s = (byte) in.reg;
         }
 
         @Override
@@ -458,11 +458,11 @@ final class MoveOps {
     }
 
     private static final class StoreBase32 extends BaseOp {
-        private final int s;
+        private final byte s;
 
         StoreBase32(Instruction in) {
             super(in);
-            s = in.reg;
+            s = (byte) in.reg;
         }
 
         @Override
@@ -473,11 +473,11 @@ final class MoveOps {
     }
 
     private static final class Store16 extends MemOp {
-        private final int s;
+        private final byte s;
 
         Store16(Instruction in) {
             super(in, 2, true);
-            s = in.reg;
+            s = (byte) in.reg;
         }
 
         @Override
@@ -487,12 +487,12 @@ final class MoveOps {
     }
 
     private static final class Store8 extends MemOp {
-        private final int s;
+        private final byte s;
         private final boolean high;
 
         Store8(Instruction in) {
             super(in, 1, true);
-            s = in.reg;
+            s = (byte) in.reg;
             high = !in.rex && s >= 4;
         }
 
@@ -559,11 +559,11 @@ final class MoveOps {
     }
 
     private static final class Lea64 extends MemOp {
-        private final int d;
+        private final byte d;
 
         Lea64(Instruction in) {
             super(in, 0, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -573,11 +573,11 @@ final class MoveOps {
     }
 
     private static final class Lea32 extends MemOp {
-        private final int d;
+        private final byte d;
 
         Lea32(Instruction in) {
             super(in, 0, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -587,11 +587,11 @@ final class MoveOps {
     }
 
     private static final class Lea16 extends MemOp {
-        private final int d;
+        private final byte d;
 
         Lea16(Instruction in) {
             super(in, 0, false);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -601,11 +601,11 @@ final class MoveOps {
     }
 
     private static final class LeaBase64 extends BaseOp {
-        private final int d;
+        private final byte d;
 
         LeaBase64(Instruction in) {
             super(in);
-            d = in.reg;
+            d = (byte) in.reg;
         }
 
         @Override
@@ -616,16 +616,16 @@ final class MoveOps {
     }
 
     private static final class MoveSmall extends Op {
-        private final int d;
-        private final int s;
+        private final byte d;
+        private final byte s;
         private final boolean byteSize;
         private final boolean highD;
         private final boolean highS;
 
         MoveSmall(Instruction in, int size, int d, int s) {
             super(in);
-            this.d = d;
-            this.s = s;
+            this.d = (byte) d;
+            this.s = (byte) s;
             byteSize = size == 1;
             highD = byteSize && !in.rex && d >= 4;
             highS = byteSize && !in.rex && s >= 4;
@@ -642,14 +642,14 @@ final class MoveOps {
     }
 
     private static final class MoveConstantSmall extends Op {
-        private final int d;
+        private final byte d;
         private final int value;
         private final boolean byteSize;
         private final boolean high;
 
         MoveConstantSmall(Instruction in, int size, int d) {
             super(in);
-            this.d = d;
+            this.d = (byte) d;
             value = (int) in.immediate;
             byteSize = size == 1;
             high = byteSize && !in.rex && d >= 4;
@@ -666,13 +666,13 @@ final class MoveOps {
     }
 
     private static final class LoadSmall extends MemOp {
-        private final int d;
+        private final byte d;
         private final boolean byteSize;
         private final boolean high;
 
         LoadSmall(Instruction in, int size, int d) {
             super(in, size, false);
-            this.d = d;
+            this.d = (byte) d;
             byteSize = size == 1;
             high = byteSize && !in.rex && d >= 4;
         }
@@ -688,11 +688,11 @@ final class MoveOps {
     }
 
     private static final class StoreOffset extends MemOp {
-        private final int size;
+        private final byte size;
 
         StoreOffset(Instruction in, int size) {
             super(in, size, true);
-            this.size = size;
+            this.size = (byte) size;
         }
 
         @Override
@@ -702,11 +702,11 @@ final class MoveOps {
     }
 
     private static final class LoadOffset extends MemOp {
-        private final int size;
+        private final byte size;
 
         LoadOffset(Instruction in, int size) {
             super(in, size, false);
-            this.size = size;
+            this.size = (byte) size;
         }
 
         @Override
@@ -716,18 +716,18 @@ final class MoveOps {
     }
 
     private static final class ExtendRegister extends Op {
-        private final int d;
-        private final int s;
-        private final int size;
+        private final byte d;
+        private final byte s;
+        private final byte size;
         private final int sourceSize;
         private final boolean signed;
         private final boolean high;
 
         ExtendRegister(Instruction in, int sourceSize, boolean signed) {
             super(in);
-            d = in.reg;
-            s = in.rm;
-            size = in.operandSize;
+            d = (byte) in.reg;
+            s = (byte) in.rm;
+            size = (byte) in.operandSize;
             this.sourceSize = sourceSize;
             this.signed = signed;
             high = sourceSize == 1 && !in.rex && s >= 4;
@@ -740,13 +740,13 @@ final class MoveOps {
     }
 
     private static final class ZeroExtend8 extends Op {
-        private final int d;
-        private final int s;
+        private final byte d;
+        private final byte s;
 
         ZeroExtend8(Instruction in) {
             super(in);
-            d = in.reg;
-            s = in.rm;
+            d = (byte) in.reg;
+            s = (byte) in.rm;
         }
 
         @Override
@@ -757,13 +757,13 @@ final class MoveOps {
     }
 
     private static final class SignExtend32 extends Op {
-        private final int d;
-        private final int s;
+        private final byte d;
+        private final byte s;
 
         SignExtend32(Instruction in) {
             super(in);
-            d = in.reg;
-            s = in.rm;
+            d = (byte) in.reg;
+            s = (byte) in.rm;
         }
 
         @Override
@@ -774,12 +774,12 @@ final class MoveOps {
     }
 
     private static final class ExtendMemory16 extends MemOp {
-        private final int d;
+        private final byte d;
         private final boolean signed;
 
         ExtendMemory16(Instruction in, boolean signed) {
             super(in, 1, false);
-            d = in.reg;
+            d = (byte) in.reg;
             this.signed = signed;
         }
 
@@ -790,17 +790,17 @@ final class MoveOps {
     }
 
     private static final class ConditionalMove extends Op {
-        private final int d;
-        private final int s;
+        private final byte d;
+        private final byte s;
         private final int condition;
-        private final int size;
+        private final byte size;
 
         ConditionalMove(Instruction in) {
             super(in);
-            d = in.reg;
-            s = in.rm;
+            d = (byte) in.reg;
+            s = (byte) in.rm;
             condition = in.opcode & 15;
-            size = in.operandSize;
+            size = (byte) in.operandSize;
         }
 
         @Override
@@ -814,15 +814,15 @@ final class MoveOps {
     }
 
     private static final class ConditionalLoad extends MemOp {
-        private final int d;
+        private final byte d;
         private final int condition;
-        private final int size;
+        private final byte size;
 
         ConditionalLoad(Instruction in) {
             super(in, in.operandSize, false);
-            d = in.reg;
+            d = (byte) in.reg;
             condition = in.opcode & 15;
-            size = in.operandSize;
+            size = (byte) in.operandSize;
         }
 
         @Override
@@ -837,13 +837,13 @@ final class MoveOps {
     }
 
     private static final class SetRegister extends Op {
-        private final int d;
+        private final byte d;
         private final int condition;
         private final boolean high;
 
         SetRegister(Instruction in) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             condition = in.opcode & 15;
             high = !in.rex && d >= 4;
         }
@@ -871,7 +871,7 @@ final class MoveOps {
     private static final class ExchangeRegister extends Op {
         private final int a;
         private final int b;
-        private final int size;
+        private final byte size;
         private final boolean highA;
         private final boolean highB;
 
@@ -879,7 +879,7 @@ final class MoveOps {
             super(in);
             this.a = a;
             this.b = b;
-            this.size = size;
+            this.size = (byte) size;
             highA = size == 1 && !in.rex && a >= 4;
             highB = size == 1 && !in.rex && b >= 4;
         }
@@ -899,13 +899,13 @@ final class MoveOps {
     }
 
     private static final class ByteSwap extends Op {
-        private final int d;
-        private final int size;
+        private final byte d;
+        private final byte size;
 
         ByteSwap(Instruction in, int d) {
             super(in);
-            this.d = d;
-            size = in.operandSize;
+            this.d = (byte) d;
+            size = (byte) in.operandSize;
         }
 
         @Override
@@ -917,11 +917,11 @@ final class MoveOps {
     }
 
     private static final class Widen extends Op {
-        private final int size;
+        private final byte size;
 
         Widen(Instruction in) {
             super(in);
-            size = in.operandSize;
+            size = (byte) in.operandSize;
         }
 
         @Override
@@ -932,11 +932,11 @@ final class MoveOps {
     }
 
     private static final class SignFill extends Op {
-        private final int size;
+        private final byte size;
 
         SignFill(Instruction in) {
             super(in);
-            size = in.operandSize;
+            size = (byte) in.operandSize;
         }
 
         @Override
@@ -957,14 +957,13 @@ final class MoveOps {
         }
     }
 
-    private static final class Nothing extends Op {
+    /** NOP, prefetches, ENDBR, and the NOPs that are reserved for hints. Blocks leave them out. */
+    static final class Nothing extends Op {
         Nothing(Instruction in) {
             super(in);
         }
 
         @Override
-        void execute(Cpu cpu) {
-            // NOP
-        }
+        void execute(Cpu cpu) {}
     }
 }

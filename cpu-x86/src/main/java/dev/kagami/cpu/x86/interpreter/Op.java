@@ -9,21 +9,25 @@ import dev.kagami.cpu.x86.decode.Instruction;
  * {@link BranchOp} and sets where to go on; everything else leaves the instruction pointer alone.
  */
 abstract class Op {
+    // What runs is mostly limited by how many ops fit into the caches of the host, hence the small fields here and in
+    // the
+    // most frequent subclasses.
+
     /** Offset of the instruction from the start of its block in bytes. */
-    int offset;
+    short offset;
 
     /** Number of instructions in the block before this one. */
-    int ordinal;
+    byte ordinal;
 
     /** Length of the instruction in bytes. */
-    final int length;
+    final byte length;
 
     Op(Instruction in) {
-        length = in.length;
+        length = (byte) in.length;
     }
 
     Op(int length) {
-        this.length = length;
+        this.length = (byte) length;
     }
 
     /**
@@ -33,8 +37,8 @@ abstract class Op {
      * @param ordinal instructions from the start of the block
      */
     void place(int offset, int ordinal) {
-        this.offset = offset;
-        this.ordinal = ordinal;
+        this.offset = (short) offset;
+        this.ordinal = (byte) ordinal;
     }
 
     /**

@@ -197,16 +197,16 @@ final class ShiftOps {
     }
 
     private abstract static class Register extends Op {
-        final int operation;
-        final int size;
-        final int register;
+        final byte operation;
+        final byte size;
+        final byte register;
         final boolean highByte;
 
         Register(Instruction in, int operation, int size) {
             super(in);
-            this.operation = operation;
-            this.size = size;
-            register = in.rm;
+            this.operation = (byte) operation;
+            this.size = (byte) size;
+            register = (byte) in.rm;
             highByte = Operands.isHighByte(in, in.rm, size);
         }
 
@@ -249,13 +249,13 @@ final class ShiftOps {
     }
 
     private abstract static class Memory extends MemOp {
-        final int operation;
-        final int size;
+        final byte operation;
+        final byte size;
 
         Memory(Instruction in, int operation, int size) {
             super(in, size, true);
-            this.operation = operation;
-            this.size = size;
+            this.operation = (byte) operation;
+            this.size = (byte) size;
         }
 
         final void run(Cpu cpu, int count) {
@@ -298,12 +298,12 @@ final class ShiftOps {
     // ---------------------------------------------------------------- frequent forms
 
     private static final class ShiftLeft64 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         ShiftLeft64(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -318,12 +318,12 @@ final class ShiftOps {
     }
 
     private static final class ShiftLeft32 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         ShiftLeft32(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -338,12 +338,12 @@ final class ShiftOps {
     }
 
     private static final class ShiftRight64 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         ShiftRight64(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -357,12 +357,12 @@ final class ShiftOps {
     }
 
     private static final class ShiftRight32 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         ShiftRight32(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -376,12 +376,12 @@ final class ShiftOps {
     }
 
     private static final class ShiftRightArithmetic64 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         ShiftRightArithmetic64(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -395,12 +395,12 @@ final class ShiftOps {
     }
 
     private static final class ShiftRightArithmetic32 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         ShiftRightArithmetic32(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -414,12 +414,12 @@ final class ShiftOps {
     }
 
     private static final class RotateLeft64 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         RotateLeft64(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -432,12 +432,12 @@ final class ShiftOps {
     }
 
     private static final class RotateRight64 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         RotateRight64(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -450,12 +450,12 @@ final class ShiftOps {
     }
 
     private static final class RotateLeft32 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         RotateLeft32(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -468,12 +468,12 @@ final class ShiftOps {
     }
 
     private static final class RotateRight32 extends Op {
-        private final int d;
+        private final byte d;
         private final int count;
 
         RotateRight32(Instruction in, int count) {
             super(in);
-            d = in.rm;
+            d = (byte) in.rm;
             this.count = count;
         }
 
@@ -540,18 +540,18 @@ final class ShiftOps {
 
     private static final class DoubleRegister extends Op {
         private final boolean right;
-        private final int size;
-        private final int d;
-        private final int s;
+        private final byte size;
+        private final byte d;
+        private final byte s;
         private final boolean byCl;
         private final int count;
 
         DoubleRegister(Instruction in) {
             super(in);
             right = isRight(in);
-            size = in.operandSize;
-            d = in.rm;
-            s = in.reg;
+            size = (byte) in.operandSize;
+            d = (byte) in.rm;
+            s = (byte) in.reg;
             byCl = byCl(in);
             count = (int) in.immediate;
         }
@@ -569,16 +569,16 @@ final class ShiftOps {
 
     private static final class DoubleMemory extends MemOp {
         private final boolean right;
-        private final int size;
-        private final int s;
+        private final byte size;
+        private final byte s;
         private final boolean byCl;
         private final int count;
 
         DoubleMemory(Instruction in) {
             super(in, in.operandSize, true);
             right = isRight(in);
-            size = in.operandSize;
-            s = in.reg;
+            size = (byte) in.operandSize;
+            s = (byte) in.reg;
             byCl = byCl(in);
             count = (int) in.immediate;
         }

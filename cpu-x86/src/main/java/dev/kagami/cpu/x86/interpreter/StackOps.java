@@ -68,11 +68,11 @@ final class StackOps {
     }
 
     private static final class Push64 extends StackOp {
-        private final int register;
+        private final byte register;
 
         Push64(Instruction in, int register) {
             super(in);
-            this.register = register;
+            this.register = (byte) register;
         }
 
         @Override
@@ -85,11 +85,11 @@ final class StackOps {
     }
 
     private static final class Pop64 extends StackOp {
-        private final int register;
+        private final byte register;
 
         Pop64(Instruction in, int register) {
             super(in);
-            this.register = register;
+            this.register = (byte) register;
         }
 
         @Override
@@ -117,13 +117,13 @@ final class StackOps {
     }
 
     private static final class Push extends StackOp {
-        private final int register;
-        private final int size;
+        private final byte register;
+        private final byte size;
 
         Push(Instruction in, int register) {
             super(in);
-            this.register = register;
-            size = size(in);
+            this.register = (byte) register;
+            size = (byte) size(in);
         }
 
         @Override
@@ -133,13 +133,13 @@ final class StackOps {
     }
 
     private static final class Pop extends StackOp {
-        private final int register;
-        private final int size;
+        private final byte register;
+        private final byte size;
 
         Pop(Instruction in, int register) {
             super(in);
-            this.register = register;
-            size = size(in);
+            this.register = (byte) register;
+            size = (byte) size(in);
         }
 
         @Override
@@ -150,12 +150,12 @@ final class StackOps {
 
     private static final class PushImmediate extends StackOp {
         private final long value;
-        private final int size;
+        private final byte size;
 
         PushImmediate(Instruction in) {
             super(in);
             value = in.immediate;
-            size = size(in);
+            size = (byte) size(in);
         }
 
         @Override
@@ -174,11 +174,11 @@ final class StackOps {
     }
 
     private static final class PushMemory extends MemOp {
-        private final int size;
+        private final byte size;
 
         PushMemory(Instruction in) {
             super(in, size(in), false);
-            size = size(in);
+            size = (byte) size(in);
         }
 
         @Override
@@ -194,11 +194,11 @@ final class StackOps {
 
     /** POP to memory; an address by RSP is taken after the pop (SDM 2B POP). */
     private static final class PopMemory extends MemOp {
-        private final int size;
+        private final byte size;
 
         PopMemory(Instruction in) {
             super(in, size(in), true);
-            size = size(in);
+            size = (byte) size(in);
         }
 
         @Override
@@ -221,11 +221,11 @@ final class StackOps {
 
     /** PUSHA and PUSHAD. */
     private static final class PushAll extends StackOp {
-        private final int size;
+        private final byte size;
 
         PushAll(Instruction in) {
             super(in);
-            size = in.operandSize;
+            size = (byte) in.operandSize;
         }
 
         @Override
@@ -242,11 +242,11 @@ final class StackOps {
 
     /** POPA and POPAD; the saved stack pointer is skipped. */
     private static final class PopAll extends StackOp {
-        private final int size;
+        private final byte size;
 
         PopAll(Instruction in) {
             super(in);
-            size = in.operandSize;
+            size = (byte) in.operandSize;
         }
 
         @Override
@@ -272,13 +272,13 @@ final class StackOps {
     private static final class Enter extends StackOp {
         private static final int LEVELS = 32;
 
-        private final int size;
+        private final byte size;
         private final int bytes;
         private final int level;
 
         Enter(Instruction in) {
             super(in);
-            size = size(in);
+            size = (byte) size(in);
             bytes = (int) in.immediate & 0xFFFF;
             level = in.immediate2 % LEVELS;
         }
@@ -312,11 +312,11 @@ final class StackOps {
     }
 
     private static final class Leave extends StackOp {
-        private final int size;
+        private final byte size;
 
         Leave(Instruction in) {
             super(in);
-            size = size(in);
+            size = (byte) size(in);
         }
 
         @Override
@@ -336,11 +336,11 @@ final class StackOps {
     }
 
     private static final class PushFlags extends StackOp {
-        private final int size;
+        private final byte size;
 
         PushFlags(Instruction in) {
             super(in);
-            size = size(in);
+            size = (byte) size(in);
         }
 
         @Override
@@ -352,11 +352,11 @@ final class StackOps {
 
     /** POPF; ends its block because single-step, interrupts and the view of memory may change. */
     private static final class PopFlags extends StackOp {
-        private final int size;
+        private final byte size;
 
         PopFlags(Instruction in) {
             super(in);
-            size = size(in);
+            size = (byte) size(in);
         }
 
         @Override

@@ -46,14 +46,10 @@ final class StringOps {
         };
     }
 
-    private static int slot(long address) {
-        return (int) (address >>> Mmu.PAGE_SHIFT) << 2 & Mmu.TLB_MASK;
-    }
-
     /** {@return the offset in RAM of an address whose page the TLB lets through, or {@link #NO_TRANSLATION}} */
     private static long translated(Cpu cpu, long address, int access) {
         long[] t = cpu.tlb;
-        int i = slot(address);
+        int i = Mmu.slot(address);
         return t[i + access] == (address & -Mmu.PAGE_SIZE) ? address + t[i + 2] : NO_TRANSLATION;
     }
 

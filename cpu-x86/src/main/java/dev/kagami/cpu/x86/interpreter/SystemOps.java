@@ -27,8 +27,8 @@ final class SystemOps {
             case 0x06 -> new ClearTaskSwitched(in);
             // INVD, WBINVD (also as WBNOINVD): there is no cache between us and memory.
             case 0x08, 0x09 -> new Privileged(in);
-            case 0x0D -> new Hint(in);
-            case 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F -> new Hint(in);
+            case 0x0D -> new MoveOps.Nothing(in);
+            case 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F -> new MoveOps.Nothing(in);
             case 0x20 -> isControl(in.reg) ? new ReadControl(in) : null;
             case 0x21 -> in.reg > 7 ? null : new ReadDebug(in);
             case 0x22 -> isControl(in.reg) ? new WriteControl(in) : null;
@@ -88,16 +88,6 @@ final class SystemOps {
             cpu.halted = true;
             cpu.signal(Cpu.EVENT_HALT);
         }
-    }
-
-    /** Does nothing: prefetches, ENDBR, and the NOPs that are reserved for hints. */
-    private static final class Hint extends Op {
-        Hint(Instruction in) {
-            super(in);
-        }
-
-        @Override
-        void execute(Cpu cpu) {}
     }
 
     /** PAUSE, in a loop that waits for another CPU. */

@@ -20,9 +20,9 @@ final class CodeBudgetTest {
 
     private static TestMachine fill() {
         TestMachine machine = TestMachine.inProtectedMode();
-        byte[] nops = new byte[CODE_BYTES];
-        Arrays.fill(nops, (byte) 0x90);
-        machine.memory.write(MEBIBYTE, nops);
+        byte[] code = new byte[CODE_BYTES];
+        Arrays.fill(code, (byte) 0xF5); // CMC
+        machine.memory.write(MEBIBYTE, code);
         BlockBuilder builder = new BlockBuilder(machine.cpu);
         for (int i = 0; i < CODE_BYTES; i += 64) {
             builder.build(MEBIBYTE + i);
