@@ -18,6 +18,11 @@ final class CodeCache implements CodeWriteListener {
 
     private static final int JUMPS = 4096;
 
+    /** Below this many, forgetting one by one is faster. */
+    private static final int FEW_JUMPS = 64;
+
+    private static final int MANY_JUMPS = FEW_JUMPS + 1;
+
     /** A tag of the jump cache that no address equals: it is not canonical. */
     private static final long NO_JUMP = 1L << 63 | 1;
 
@@ -68,8 +73,11 @@ final class CodeCache implements CodeWriteListener {
 
     private final Block[] jumpBlocks = new Block[JUMPS];
 
-    /** There are some. */
-    private boolean jumpsKnown;
+    /** Where they are, as long as they are few. */
+    private final char[] fewJumps = new char[FEW_JUMPS];
+
+    /** How many there are, or {@link #MANY_JUMPS}. */
+    private int jumpCount;
 
     /** Counts the times that translations were forgotten; a link to another page holds for one generation. */
     int generation;
@@ -159,7 +167,11 @@ final class CodeCache implements CodeWriteListener {
         if (block.secondPage >= 0) {
             return secondHalfMatches(block, linear) ? block : null;
         }
-        jumpsKnown = true;
+        if (jumpCount < FEW_JUMPS) {
+            fewJumps[jumpCount++] = (char) jump;
+        } else {
+            jumpCount = MANY_JUMPS;
+        }
         jumpTags[jump] = linear;
         jumpBlocks[jump] = block;
         return block;
@@ -375,10 +387,14 @@ final class CodeCache implements CodeWriteListener {
     }
 
     private void forgetJumps() {
-        if (jumpsKnown) {
+        if (jumpCount == MANY_JUMPS) {
             Arrays.fill(jumpTags, NO_JUMP);
-            jumpsKnown = false;
+        } else {
+            for (int i = 0; i < jumpCount; i++) {
+                jumpTags[fewJumps[i]] = NO_JUMP;
+            }
         }
+        jumpCount = 0;
         generation++;
     }
 
