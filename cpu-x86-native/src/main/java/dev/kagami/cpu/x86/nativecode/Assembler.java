@@ -92,6 +92,10 @@ final class Assembler {
         bytes[at + 3] = (byte) (value >> 24);
     }
 
+    int get32(int at) {
+        return bytes[at] & 0xFF | (bytes[at + 1] & 0xFF) << 8 | (bytes[at + 2] & 0xFF) << 16 | bytes[at + 3] << 24;
+    }
+
     private void touch(int register) {
         pointerTouched |= register == RDI;
     }

@@ -69,8 +69,20 @@ final class BlockCode {
     /** Changes from one use of {@link StateBlock#RETIRED} to the next. */
     private int counters;
 
-    /** Position in the code memory where the code being emitted will stand. */
+    /** Position in the code memory where the code being emitted will stand, less where that is in the buffer. */
     private int origin;
+
+    /** The same for the cold code. */
+    private int coldPosition;
+
+    /** Where the cold code begins in the buffer. */
+    private int coldStart;
+
+    /** How much farther it is to the cold code than in the buffer. */
+    private int coldDistance;
+
+    /** Position of the block's first code. */
+    private int entryPosition;
 
     /** Position of the common way out. */
     private int leave;
@@ -119,6 +131,7 @@ final class BlockCode {
             byte[] bytes,
             long guest,
             int position,
+            int positionOfCold,
             boolean withVectors,
             boolean withAvx,
             boolean userMode,
@@ -142,6 +155,9 @@ final class BlockCode {
         code = bytes;
         guestStart = guest;
         origin = position;
+        entryPosition = position;
+        coldPosition = positionOfCold;
+        coldStart = Integer.MAX_VALUE;
         instructions = 0;
         start = 0;
         directs = 0;
@@ -299,7 +315,7 @@ final class BlockCode {
 
     /** Emits what is done at a window's miss: where it straddles pages, code without windows goes on. */
     private void emitMiss(Window window) {
-        asm.land(window.jumpAt);
+        landCold(window.jumpAt);
         asm.copy(window.from, window.to);
         asm.extractByState(Registers.ADDRESS, window.address, StateBlock.OFFSET_MASK);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, window.span - 1);
@@ -328,7 +344,7 @@ final class BlockCode {
         if (asm.position() != at) {
             throw new AssertionError("leaving takes %d bytes".formatted(asm.position() - at + Exit.LEAVE_BYTES));
         }
-        exit.write(asm, origin, directs);
+        exit.write(asm, origin + at, entryPosition, directs);
         if (exit.kind == Exit.Kind.DIRECT) {
             directs = origin + at;
         }
@@ -500,7 +516,23 @@ final class BlockCode {
         return at;
     }
 
-    /** Emits the cold pieces. */
+    /** Makes a jump lead to the current place in the cold code. */
+    private void landCold(int jumpAt) {
+        asm.land(jumpAt);
+        if (jumpAt < coldStart) {
+            asm.set32(jumpAt, asm.get32(jumpAt) + coldDistance);
+        }
+    }
+
+    /** {@return where the cold code begins in the buffer, after {@link #emitStubs}} */
+    int coldStart() {
+        return coldStart;
+    }
+
+    /**
+     * Emits the ways out: first what branches out of the middle run, then the code that runs rarely, which will stand elsewhere, so
+     * that what runs often is close together.
+     */
     void emitStubs() {
         for (Side side : sides) {
             if (side.run == instructions) {
@@ -511,11 +543,15 @@ final class BlockCode {
                 direct(side.target);
             }
         }
+        coldStart = asm.position();
+        int hotOrigin = origin;
+        origin = coldPosition - coldStart;
+        coldDistance = origin - hotOrigin;
         for (Window window : windows) {
             emitMiss(window);
         }
         for (Stub stub : stubs) {
-            asm.land(stub.jumpAt);
+            landCold(stub.jumpAt);
             Exit exit = stub.exit;
             boolean target = exit.kind == Exit.Kind.INDIRECT && !user;
             if (target && exit.constant) {

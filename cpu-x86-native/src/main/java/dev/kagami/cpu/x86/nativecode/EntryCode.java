@@ -88,7 +88,7 @@ final class EntryCode {
         asm.pushState(StateBlock.FLAGS);
         asm.popFlags();
         asm.jumpRegister(Registers.POINTER);
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+        return new Translator.Result(asm.bytes(), asm.position());
     }
 
     /** Emits the common way out and remembers that it will stand at a position in the code memory. */
@@ -124,7 +124,7 @@ final class EntryCode {
         asm.pop(Assembler.RBP);
         asm.pop(Assembler.RBX);
         asm.ret();
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+        return new Translator.Result(asm.bytes(), asm.position());
     }
 
     /** {@return the position of the code that looks at the other places of a group of the jump cache, with the target in rcx} */
@@ -165,7 +165,7 @@ final class EntryCode {
             groupPlain = position;
             asm.jumpTo(position, missPlain);
         }
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+        return new Translator.Result(asm.bytes(), asm.position());
     }
 
     /**
@@ -182,8 +182,8 @@ final class EntryCode {
         asm.landShort(plain);
         asm.jumpTo(0, leavePlain);
         asm.set32(exitAt, asm.position());
-        Exit.of(Exit.Kind.INDIRECT, 0).write(asm, 0, 0);
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+        Exit.of(Exit.Kind.INDIRECT, 0).write(asm, asm.position(), 0, 0);
+        return new Translator.Result(asm.bytes(), asm.position());
     }
 
     /** {@return the position of the second half of SYSCALL} */
@@ -222,7 +222,7 @@ final class EntryCode {
         asm.jumpTo(position, 0);
         asm.landShort(hit);
         asm.jumpMemory(Registers.VALUE, 8);
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+        return new Translator.Result(asm.bytes(), asm.position());
     }
 
     /** Emits the second half of SYSRET, and remembers that it will stand at a position in the code memory. */
@@ -240,7 +240,7 @@ final class EntryCode {
         asm.jumpTo(position, 0);
         asm.landShort(hit);
         UserJumps.emitGo(asm);
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+        return new Translator.Result(asm.bytes(), asm.position());
     }
 
     private void changePrivilege(int level, int selectors, int tlb, int jumps) {
@@ -307,7 +307,7 @@ final class EntryCode {
         }
         asm.popFlags();
         asm.ret();
-        return new Translator.Result(asm.bytes(), asm.position(), 0, 0, false, 0);
+        return new Translator.Result(asm.bytes(), asm.position());
     }
 
     private static int vector(int i) {

@@ -33,7 +33,9 @@ final class Exit {
     /** {@link #release}: the branch's target needs no check. */
     static final int UNCHECKED = -1;
 
-    // The description's first quadword: flags, sizes, and two distances from the block's entry.
+    // The description: flags and sizes, how far it and the jump are from the block's entry, guest address, and what
+    // only exits of
+    // one kind have.
     private static final int KIND_BITS = 3;
     private static final int FORWARD = 1 << 3;
     private static final int CONSTANT = 1 << 4;
@@ -41,20 +43,18 @@ final class Exit {
     private static final int WRITES = 1 << 6;
     private static final int SIZE_SHIFT = 8;
     private static final int UNCOUNTED_SHIFT = 16;
-    private static final int HOST_SHIFT = 32;
-    private static final int BACK_SHIFT = 48;
-
-    // The second: guest address, and what only exits of one kind have.
-    private static final int DETAIL = 12;
+    private static final int FROM_ENTRY = 4;
+    private static final int TO_HOST = 8;
+    private static final int GUEST = 12;
+    private static final int DETAIL = 16;
 
     /** Of a direct branch: offset of the position of the next exit in the list of those that lead to the same block. */
-    static final int NEXT = 16;
+    static final int NEXT = 20;
 
     /** Of a direct branch: offset of the position of what holds this one's position in that list; 0 when it is in none. */
-    static final int PREVIOUS = 20;
+    static final int PREVIOUS = 24;
 
     private static final Kind[] KINDS = Kind.values();
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
     Kind kind = Kind.EVENT;
@@ -127,15 +127,11 @@ final class Exit {
      * Appends the description.
      *
      * @param asm the code
-     * @param origin where that will stand in the code memory: its block's entry
+     * @param at where the description will stand in the code memory
+     * @param blockEntry where its block's entry will be
      * @param directs position of another direct branch of the block, or 0
      */
-    void write(Assembler asm, int origin, int directs) {
-        int back = asm.position();
-        int toHost = host == 0 ? 0 : host - origin;
-        if (back != (char) back || toHost != (char) toHost) {
-            throw new AssertionError("a block of %d bytes".formatted(back));
-        }
+    void write(Assembler asm, int at, int blockEntry, int directs) {
         int flags = kind.ordinal()
                 | (forward ? FORWARD : 0)
                 | (constant ? CONSTANT : 0)
@@ -143,7 +139,9 @@ final class Exit {
                 | (writes ? WRITES : 0)
                 | size << SIZE_SHIFT
                 | uncounted << UNCOUNTED_SHIFT;
-        asm.emit64(flags | (long) toHost << HOST_SHIFT | (long) back << BACK_SHIFT);
+        asm.emit32(flags);
+        asm.emit32(at - blockEntry);
+        asm.emit32(host == 0 ? 0 : host - blockEntry);
         asm.emit32(guest);
         switch (kind) {
             case EVENT, VECTOR, INTERPRET -> asm.emit32(0);
@@ -158,8 +156,7 @@ final class Exit {
 
     /** Takes on what is described at a position of the code memory. */
     void read(MemorySegment code, int at) {
-        long first = code.get(LONG, at);
-        int flags = (int) first;
+        int flags = code.get(INT, at);
         kind = KINDS[flags & (1 << KIND_BITS) - 1];
         forward = (flags & FORWARD) != 0;
         constant = (flags & CONSTANT) != 0;
@@ -168,19 +165,17 @@ final class Exit {
         size = flags >> SIZE_SHIFT & 0xFF;
         uncounted = flags >> UNCOUNTED_SHIFT & 0xFF;
         position = at;
-        entry = at - (int) (first >>> BACK_SHIFT);
-        host = entry + (char) (first >>> HOST_SHIFT);
-        long second = code.get(LONG, at + Long.BYTES);
-        guest = (int) second;
-        release = (int) (second >> 32);
+        entry = at - code.get(INT, at + FROM_ENTRY);
+        host = entry + code.get(INT, at + TO_HOST);
+        guest = code.get(INT, at + GUEST);
+        release = code.get(INT, at + DETAIL);
         low = (short) release;
         high = release >> 16;
     }
 
     /** {@return the position of the jump of the direct branch that is described at a position} */
     static int jump(MemorySegment code, int at) {
-        long first = code.get(LONG, at);
-        return at - (int) (first >>> BACK_SHIFT) + (char) (first >>> HOST_SHIFT);
+        return at - code.get(INT, at + FROM_ENTRY) + code.get(INT, at + TO_HOST);
     }
 
     /** {@return the position of the next direct branch of the block of the one that is described at a position, or 0} */

@@ -599,7 +599,16 @@ final class NativeVcpu extends TranslatingVcpu {
         event.begin();
         boolean alone = block.alone();
         Translator.Result result = translator.translate(
-                guestCode, available, block.linear, second, position, withVectors, avx, userMode(), alone);
+                guestCode,
+                available,
+                block.linear,
+                second,
+                position,
+                code.coldPosition(),
+                withVectors,
+                avx,
+                userMode(),
+                alone);
         if (result.instructions() == 0) {
             block.entry = result.stoppedForVectors() ? NativeBlock.NEEDS_VECTORS : NativeBlock.REFUSED;
         } else {

@@ -283,7 +283,8 @@ final class SystemCode {
         asm.popFlags();
         block.interpret(asm.jump());
         asm.landShort(canonical);
-        asm.lea(Assembler.RSP, Assembler.RSP, Assembler.NONE, 0, 8);
+        asm.pushed(Long.BYTES);
+        asm.reserve(-Long.BYTES);
         block.systemReturn();
         return Outcome.ENDED;
     }

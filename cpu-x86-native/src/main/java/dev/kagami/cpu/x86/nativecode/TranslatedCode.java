@@ -10,11 +10,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The memory is divided into regions that are filled one after the other. When all are full, the oldest is evicted:
  * its blocks are forgotten, and jumps that lead into it lead to their exits again. So the guest never waits for longer than
- * that takes, and most of what is hot stays. Belongs to the vCPU's thread, which must not be in translated code.
+ * that takes, and most of what is hot stays. Each region has a part for code that runs often and one for code that runs rarely,
+ * so that the former is dense: what limits large programs is how much code the host has to fetch. Belongs to the vCPU's thread, which must not be in translated code.
  */
 final class TranslatedCode {
-    /** Room that must be left in a region for one more block. */
-    static final int BLOCK_BYTES = 64 << 10;
+    /** Room that must be left in a region for one more block, in the part for each kind of its code. */
+    static final int BLOCK_BYTES = 32 << 10;
 
     /** About what a block takes of the heap, and of the tables that find it. */
     private static final int BYTES_PER_BLOCK = 64;
@@ -61,14 +62,25 @@ final class TranslatedCode {
     /** A part of the code memory that is evicted as a whole. */
     private static final class Region {
         final int start;
+
+        /** Where the part for cold code begins. */
+        final int coldStart;
+
         final int limit;
         int end;
+        int coldEnd;
         final ArrayList<NativeBlock> blocks = new ArrayList<>();
 
         Region(int start, int limit) {
             this.start = start;
             this.limit = limit;
+            coldStart = align(start + (limit - start) / 2);
+            empty();
+        }
+
+        void empty() {
             end = start;
+            coldEnd = coldStart;
         }
 
         boolean holds(int position) {
@@ -91,7 +103,7 @@ final class TranslatedCode {
         bytes = memory.writable();
         maxBlocks = options.maxBlocks();
         int size = options.codeBytes() / options.regions();
-        if (size < 2 * BLOCK_BYTES) {
+        if (size < 4 * BLOCK_BYTES) {
             throw new IllegalArgumentException("regions of %d bytes are too small".formatted(size));
         }
         fixedLimit = BLOCK_BYTES;
@@ -130,7 +142,7 @@ final class TranslatedCode {
         return memory.executable() + position;
     }
 
-    /** Makes room for one block more; {@return the position that it will have} */
+    /** Makes room for one block more; {@return the position that it will have, but for its {@link #coldPosition cold part}} */
     int makeRoom() {
         if (blocks.count() > maxBlocks) {
             blocks.removeCold();
@@ -138,10 +150,16 @@ final class TranslatedCode {
                 evictOldest();
             }
         }
-        if (regions[current].end + BLOCK_BYTES > regions[current].limit) {
+        Region region = regions[current];
+        if (region.end + BLOCK_BYTES > region.coldStart || region.coldEnd + BLOCK_BYTES > region.limit) {
             evictOldest();
         }
         return position(regions[current]);
+    }
+
+    /** {@return the position that the cold part of the block will have for which {@link #makeRoom} has made room} */
+    int coldPosition() {
+        return regions[current].coldEnd;
     }
 
     /** {@return where the next block's code will stand} */
@@ -157,7 +175,8 @@ final class TranslatedCode {
     void install(NativeBlock block, Translator.Result code) {
         Region region = regions[current];
         int entry = position(region);
-        if (entry + code.length() > region.limit) {
+        int coldLength = code.length() - code.coldStart();
+        if (entry + code.coldStart() > region.coldStart || region.coldEnd + coldLength > region.limit) {
             throw new IllegalStateException("a block of %d bytes".formatted(code.length()));
         }
         bytes.set(LONG, entry + LINEAR, block.linear);
@@ -166,7 +185,10 @@ final class TranslatedCode {
         bytes.set(INT, entry + DIRECTS, code.directs());
         block.entry = entry;
         region.blocks.add(block);
-        region.end = copy(code, entry);
+        MemorySegment.copy(code.host(), 0, bytes, ValueLayout.JAVA_BYTE, entry, code.coldStart());
+        region.end = entry + code.coldStart();
+        MemorySegment.copy(code.host(), code.coldStart(), bytes, ValueLayout.JAVA_BYTE, region.coldEnd, coldLength);
+        region.coldEnd += coldLength;
         if (block.user() && !block.alone()) {
             userJumps.set(block);
         }
@@ -313,7 +335,7 @@ final class TranslatedCode {
         }
         int count = region.blocks.size();
         region.blocks.clear();
-        region.end = region.start;
+        region.empty();
         evictions++;
         long nanoseconds = System.nanoTime() - begin;
         LOGGER.log(System.Logger.Level.DEBUG, () -> "evicted %d blocks in %d us".formatted(count, nanoseconds / 1000));
@@ -334,7 +356,7 @@ final class TranslatedCode {
     long bytes() {
         long sum = (long) BYTES_PER_BLOCK * blocks.count();
         for (Region region : regions) {
-            sum += region.end - region.start;
+            sum += region.end - region.start + region.coldEnd - region.coldStart;
         }
         return sum;
     }

@@ -55,8 +55,23 @@ final class Translator {
         limit = Math.min(instructions, MAX_INSTRUCTIONS);
     }
 
-    /** The emitted bytes, what they cover, and where in the code memory the last direct branch's exit will be, or 0. */
-    record Result(byte[] host, int length, int guestBytes, int instructions, boolean stoppedForVectors, int directs) {}
+    /**
+     * The emitted bytes, where among them the cold ones begin, what they cover, and where in the code memory the last direct branch's
+     * exit will be, or 0.
+     */
+    record Result(
+            byte[] host,
+            int length,
+            int coldStart,
+            int guestBytes,
+            int instructions,
+            boolean stoppedForVectors,
+            int directs) {
+        /** Code without cold parts that no guest code belongs to. */
+        Result(byte[] host, int length) {
+            this(host, length, length, 0, 0, false, 0);
+        }
+    }
 
     /** {@return what emits the code between Java and blocks; its results are valid until the next call of anything here} */
     EntryCode entry() {
@@ -73,6 +88,7 @@ final class Translator {
      * @param secondPage number of the page of RAM that the rest of the first instruction is in, or
      *     {@link NativeBlock#NO_PAGE}
      * @param position where the code will stand in the code memory
+     * @param coldPosition where its cold part will
      * @param withVectors whether the guest's vector registers are in the host's while it runs
      * @param withAvx whether the guest may use AVX instructions, and the host has them
      * @param user whether it runs at privilege level 3; otherwise at 0
@@ -85,11 +101,12 @@ final class Translator {
             long guest,
             int secondPage,
             int position,
+            int coldPosition,
             boolean withVectors,
             boolean withAvx,
             boolean user,
             boolean alone) {
-        block.begin(bytes, guest, position, withVectors, withAvx, user, entry);
+        block.begin(bytes, guest, position, coldPosition, withVectors, withAvx, user, entry);
         // The bytes of a second page are there for the first instruction only.
         int most = secondPage != NativeBlock.NO_PAGE ? 1 : limit;
         if (alone) {
@@ -150,7 +167,13 @@ final class Translator {
         asm.checkBalance();
         block.emitStubs();
         return new Result(
-                asm.bytes(), asm.position(), Math.max(end, 1), block.instructions, stoppedForVectors, block.directs());
+                asm.bytes(),
+                asm.position(),
+                block.coldStart(),
+                Math.max(end, 1),
+                block.instructions,
+                stoppedForVectors,
+                block.directs());
     }
 
     private Outcome instruction() {
