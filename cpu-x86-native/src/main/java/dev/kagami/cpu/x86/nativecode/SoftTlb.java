@@ -4,6 +4,7 @@ import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** The TLBs that translated code looks addresses up in: tables of three columns, numbered as those of {@link TranslatingVcpu#table}. */
@@ -45,6 +46,8 @@ final class SoftTlb {
     /** Forgets all, and gives the memory back to the host. */
     void giveBack() {
         clear(false);
+        Arrays.fill(used, null);
+        Arrays.fill(flags, null);
         HostMemory.empty(memory);
         emptyAlways();
     }

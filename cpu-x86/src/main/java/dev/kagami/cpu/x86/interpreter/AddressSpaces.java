@@ -26,6 +26,15 @@ final class AddressSpaces {
         identifiers[0] = identifier;
     }
 
+    /** Forgets all but one, which keeps its number. */
+    void keepOnly(int space) {
+        for (int i = 0; i < COUNT; i++) {
+            if (i != space) {
+                identifiers[i] = NONE;
+            }
+        }
+    }
+
     /** {@return the number of the address space with an identifier, or a negative number when nothing is kept of it} */
     int find(int identifier) {
         for (int i = 0; i < COUNT; i++) {

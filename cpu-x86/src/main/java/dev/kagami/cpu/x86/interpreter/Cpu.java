@@ -349,13 +349,14 @@ public final class Cpu {
         return code.bytes() + (listener == null ? 0 : listener.codeBytes());
     }
 
-    /** Forgets all decoded and translated code, so that its memory is free. Not while a block is being executed. */
+    /** Forgets all decoded and translated code, and what other address spaces' TLBs hold, so that its memory is free. Not while a block is being executed. */
     void giveCodeBack() {
         TranslationListener listener = translations;
         if (listener != null) {
             listener.giveCodeBack();
         }
         code.giveBack();
+        mmu.giveBack();
     }
 
     /** Parks the calling thread, the CPU's own, until an event is pending besides those of {@code ignored}. */

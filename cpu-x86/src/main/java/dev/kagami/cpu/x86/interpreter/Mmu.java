@@ -153,6 +153,11 @@ final class Mmu {
         }
     }
 
+    private void dropTable(int number) {
+        tables[number] = null;
+        used[number] = null;
+    }
+
     /** {@return the index of an address's entry in a TLB} */
     static int slot(long address) {
         return (int) (address >>> PAGE_SHIFT - ENTRY_SHIFT) & SLOT_MASK;
@@ -708,6 +713,18 @@ final class Mmu {
         }
     }
 
+    /** Keeps nothing of address spaces but the current one, so that the memory for it is free. */
+    void giveBack() {
+        spaces.keepOnly(space);
+        for (int other = 0; other < AddressSpaces.COUNT; other++) {
+            if (other != space) {
+                flushTables(other);
+                dropTable(1 + 2 * other);
+                dropTable(2 + 2 * other);
+            }
+        }
+    }
+
     /**
      * Drops the translations of an address space that are not global.
      *
@@ -808,10 +825,10 @@ final class Mmu {
         }
         writable[pageNumber] = 0;
         for (int number = 0; number < TABLES; number++) {
-            if (!mayHaveWritable(number, writers)) {
+            long[] tlb = tables[number];
+            if (tlb == null || !mayHaveWritable(number, writers)) {
                 continue;
             }
-            long[] tlb = tables[number];
             for (int i = 0; i < used[number].count(); i++) {
                 int slot = used[number].get(i) << 2;
                 if (tlb[slot + 1] != NO_TAG && tlb[slot + 1] + tlb[slot + 2] >>> PAGE_SHIFT == pageNumber) {

@@ -191,6 +191,20 @@ class ControlRegisterTest {
     }
 
     @Test
+    void whatIsGivenBackIsTranslatedAnew() {
+        usePcids();
+        remap(1);
+        readIn(1);
+        readIn(2);
+        remap(2);
+        cpu.giveCodeBack();
+        assertThat(readIn(1 | NO_FLUSH)).isEqualTo(2);
+        remap(3);
+        assertThat(readIn(2)).isEqualTo(3);
+        assertThat(readIn(1 | NO_FLUSH)).as("kept again").isEqualTo(2);
+    }
+
+    @Test
     void moreAddressSpacesThanAreKeptAreNotMistakenForEachOther() {
         usePcids();
         int count = 3 * AddressSpaces.COUNT;
