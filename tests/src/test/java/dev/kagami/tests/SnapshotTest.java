@@ -46,7 +46,9 @@ final class SnapshotTest {
                 assertThat(session.run("cat /root/file; jobs")).contains("kept").contains("sleep 1000");
                 assertThat(session.run("nproc")).contains("2");
                 assertThat(seconds(session.run("time -p sleep 0.2 2>&1"))).isBetween(0.19, 10.0);
-                assertThat(session.run("dmesg | grep -E 'BUG:|Oops|stall|lockup|unstable'"))
+                // A clock that was read late, because the host was busy, is given up as well; that is not the clock's
+                // fault.
+                assertThat(session.run("dmesg | grep -E 'BUG:|Oops|stall|lockup|skew is too large'"))
                         .isEmpty();
                 session.line("poweroff -f");
                 assertThat(session.awaitOutcome(PATIENCE)).isEqualTo(new Outcome.PoweredOff());
