@@ -150,7 +150,7 @@ final class Plain {
             case 0xB1, 0xC1 -> REGISTER | WRITES;
             case 0xB6, 0xBE -> REGISTER | OPERAND_BYTE | lockless(in);
             case 0xB7, 0xBF -> REGISTER | OPERAND_WORD | lockless(in);
-            case 0xC3 -> in.isMemory() && in.operandSize >= 4 ? REGISTER | WRITES | lockless(in) : NO;
+            case 0xC3 -> in.isMemory() && !in.operandPrefix ? REGISTER | WRITES | lockless(in) : NO;
             default -> NO;
         };
     }
