@@ -69,6 +69,12 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Translated code that runs now, or ran last, has the guest's vector registers in the host's. */
     private boolean vectors;
 
+    /**
+     * The guest's vector registers are in the state block, or in the host's; else in the CPU. They stay in the block while the
+     * kernel runs, for as long as translated code does.
+     */
+    private boolean taken;
+
     /** How often translations of addresses have been dropped: whoever has begun an access must look it up again. */
     private volatile int flushes;
 
@@ -174,12 +180,14 @@ final class NativeVcpu extends TranslatingVcpu {
             avx = !avx;
             forgetJumps();
         }
-        NativeBlock block = find(instructionPointer(), false, false);
+        // Programs hardly do without vector registers, kernels do.
+        boolean needsVectors = userMode() && vectorsUsable();
+        NativeBlock block = find(instructionPointer(), needsVectors, false);
         if (block == null) {
             return false;
         }
-        boolean needsVectors = block.entry == NativeBlock.NEEDS_VECTORS && vectorsUsable();
-        if (needsVectors) {
+        if (!needsVectors && block.entry == NativeBlock.NEEDS_VECTORS && vectorsUsable()) {
+            needsVectors = true;
             block = find(instructionPointer(), true, false);
             if (block == null) {
                 return false;
@@ -257,6 +265,9 @@ final class NativeVcpu extends TranslatingVcpu {
                 }
             }
         }
+        if (exit.kind == Exit.Kind.INDIRECT && !vectors && userMode() && vectorsUsable()) {
+            takeVectors();
+        }
         if (exit.kind == Exit.Kind.DIRECT || exit.kind == Exit.Kind.INDIRECT) {
             NativeBlock known = follow(exit);
             if (known != null) {
@@ -276,25 +287,26 @@ final class NativeVcpu extends TranslatingVcpu {
         setInstructionPointer(guest);
         if (exit.kind == Exit.Kind.VECTOR) {
             if (!vectorsUsable()) {
+                giveVectors();
                 interpretInstruction();
                 return LEFT;
             }
-            NativeBlock target = find(guest, true, false);
-            if (target == null || !target.translated() || eventsPending()) {
+            NativeBlock target = findNext(guest, true, false);
+            if (target == null) {
                 return LEFT;
             }
             takeVectors();
             return target.entry;
         }
         if (alone) {
-            NativeBlock target = findNext(guest, true);
+            NativeBlock target = findNext(guest, vectors, true);
             if (target == null) {
                 interpretInstruction();
                 return LEFT;
             }
             return goOn(guest, target);
         }
-        if (vectors && exit.kind != Exit.Kind.DIRECT && exit.kind != Exit.Kind.INDIRECT) {
+        if (exit.kind != Exit.Kind.DIRECT && exit.kind != Exit.Kind.INDIRECT) {
             giveVectors();
         }
         switch (exit.kind) {
@@ -306,7 +318,7 @@ final class NativeVcpu extends TranslatingVcpu {
                 return LEFT;
             }
             case DIRECT, INDIRECT -> {
-                NativeBlock target = findNext(guest, exit.alone);
+                NativeBlock target = findNext(guest, vectors, exit.alone);
                 if (target == null) {
                     return LEFT;
                 }
@@ -387,9 +399,7 @@ final class NativeVcpu extends TranslatingVcpu {
         countInstructions(-1);
         copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
         copySystemIn();
-        if (vectors) {
-            giveVectors();
-        }
+        giveVectors();
         setInstructionPointer(guest(exit));
         interpretInstruction();
     }
@@ -426,19 +436,17 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     /**
-     * Finds the block to go on at in the same way of using vector registers. When there is none to go on at right now,
-     * or its code can't be fetched, the vector registers are given back.
+     * Finds the block to go on at. When there is none to go on at right now, or its code can't be fetched, the vector registers
+     * are given back.
      */
-    private @Nullable NativeBlock findNext(long linear, boolean alone) {
+    private @Nullable NativeBlock findNext(long linear, boolean withVectors, boolean alone) {
         NativeBlock target = null;
         try {
-            target = find(linear, vectors, alone);
+            target = find(linear, withVectors, alone);
         } finally {
             if (target == null || !target.translated() || eventsPending()) {
                 target = null;
-                if (vectors) {
-                    giveVectors();
-                }
+                giveVectors();
             }
         }
         return target;
@@ -474,9 +482,7 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Lets the CPU know of the privilege level that translated code has changed, and all that belongs to it. */
     private void changePrivilege() {
         state.set(INT, StateBlock.PRIVILEGE_CHANGED, 0);
-        if (vectors && state.get(INT, StateBlock.VECTORS_HERE) == 0) {
-            giveVectors();
-        }
+        vectors = state.get(INT, StateBlock.VECTORS_HERE) != 0;
         int flags = state.get(INT, StateBlock.INTERRUPT_FLAG)
                 | state.get(INT, StateBlock.DIRECTION)
                 | state.get(INT, StateBlock.ACCESS_CONTROL);
@@ -497,6 +503,7 @@ final class NativeVcpu extends TranslatingVcpu {
         state.set(LONG, StateBlock.USER_TLB, tlb.address(userTable()));
         state.set(LONG, StateBlock.KERNEL_JUMPS, jumps.address(0));
         state.set(LONG, StateBlock.USER_JUMPS, userJumps.address(0));
+        state.set(LONG, StateBlock.USER_JUMPS + 8L, userJumps.address(1));
     }
 
     /** Copies out what IRETQ looks at in the kernel; of user code, in the one that SYSCALL goes to. */
@@ -537,9 +544,13 @@ final class NativeVcpu extends TranslatingVcpu {
 
     // ---------------------------------------------------------------- vector registers
 
+    /** Goes on with the vector registers in the host's. */
     private void takeVectors() {
-        boolean upper = copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
-        state.set(LONG, StateBlock.UPPER_IN_USE, upper ? 1 : 0);
+        if (!taken) {
+            boolean upper = copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
+            state.set(LONG, StateBlock.UPPER_IN_USE, upper ? 1 : 0);
+            setTaken(true);
+        }
         vectors = true;
         useJumps();
     }
@@ -556,9 +567,18 @@ final class NativeVcpu extends TranslatingVcpu {
         userJumps.clear();
     }
 
+    /** Lets the CPU have the vector registers again, if it doesn't. */
     private void giveVectors() {
-        copyVectorsIn(state, StateBlock.VECTORS, StateBlock.MXCSR);
+        if (taken) {
+            copyVectorsIn(state, StateBlock.VECTORS, StateBlock.MXCSR);
+            setTaken(false);
+        }
         vectors = false;
+    }
+
+    private void setTaken(boolean value) {
+        taken = value;
+        state.set(INT, StateBlock.VECTORS_TAKEN, value ? 1 : 0);
     }
 
     // ---------------------------------------------------------------- code memory
@@ -691,9 +711,9 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     @Override
-    public void writesTrapped(int pageNumber, int writers) {
+    public void writesTrapped(int pageNumber, int writers, long page) {
         flushes++;
-        tlb.trapWrites(ram().address() + (long) pageNumber * PAGE_SIZE, writers);
+        tlb.trapWrites(ram().address() + (long) pageNumber * PAGE_SIZE, writers, page);
     }
 
     @Override

@@ -33,9 +33,6 @@ final class SoftTlb {
 
     private final byte[][] flags = new byte[TranslatingVcpu.TABLES][];
 
-    /** Where there are parts of large pages. */
-    private final PageFilter largePages = new PageFilter(JumpCache.HUGE_SHIFT);
-
     /** Creates empty tables. */
     SoftTlb() {
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
@@ -93,9 +90,6 @@ final class SoftTlb {
         }
         slots.add(slot, TranslatingVcpu.global(page.flags));
         flags[table][slot] = (byte) page.flags;
-        if (TranslatingVcpu.sameLargePage(address, page.flags, address)) {
-            largePages.add(address);
-        }
         memory.set(LONG, at, page.readable ? minusPage : none(slot));
         memory.set(LONG, at + WRITES, page.writable ? minusPage : none(slot));
         memory.set(LONG, at + HOST, hostPage + minusPage);
@@ -109,9 +103,6 @@ final class SoftTlb {
 
     /** Drops everything, or all but global pages. */
     void clear(boolean keepGlobal) {
-        if (!keepGlobal) {
-            largePages.clear();
-        }
         for (int table = 0; table < used.length; table++) {
             clear(table, keepGlobal);
         }
@@ -139,14 +130,13 @@ final class SoftTlb {
      * @param large whether to drop all of the large page that it may be in
      */
     void drop(long address, boolean large) {
-        boolean scan = large && largePages.mayHave(address);
         for (int table = 0; table < used.length; table++) {
             UsedSlots slots = used[table];
             if (slots == null) {
                 continue;
             }
             empty(table, slot(address));
-            for (int i = 0; scan && i < slots.count(); i++) {
+            for (int i = 0; large && i < slots.count(); i++) {
                 int slot = slots.get(i);
                 if (TranslatingVcpu.sameLargePage(page(table, slot), flags[table][slot], address)) {
                     empty(table, slot);
@@ -167,20 +157,28 @@ final class SoftTlb {
      *
      * @param hostPage its address
      * @param writers which tables may have it, see {@link TranslatingVcpu#mayHaveWritable}
+     * @param page see {@link TranslatingVcpu#writesTrapped}
      */
-    void trapWrites(long hostPage, int writers) {
+    void trapWrites(long hostPage, int writers, long page) {
         for (int table = 0; table < used.length; table++) {
             UsedSlots slots = used[table];
             if (slots == null || !TranslatingVcpu.mayHaveWritable(table, writers)) {
                 continue;
             }
-            for (int i = 0; i < slots.count(); i++) {
-                int slot = slots.get(i);
-                long at = table * TABLE_BYTES + 8L * slot;
-                if (memory.get(LONG, at + HOST) - memory.get(LONG, at + WRITES) == hostPage) {
-                    memory.set(LONG, at + WRITES, none(slot));
-                }
+            if (page != TranslatingVcpu.ANY_PAGE) {
+                trapWrites(table, slot(page), hostPage);
+                continue;
             }
+            for (int i = 0; i < slots.count(); i++) {
+                trapWrites(table, slots.get(i), hostPage);
+            }
+        }
+    }
+
+    private void trapWrites(int table, int slot, long hostPage) {
+        long at = table * TABLE_BYTES + 8L * slot;
+        if (memory.get(LONG, at + HOST) - memory.get(LONG, at + WRITES) == hostPage) {
+            memory.set(LONG, at + WRITES, none(slot));
         }
     }
 }

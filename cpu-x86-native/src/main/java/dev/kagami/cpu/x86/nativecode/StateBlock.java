@@ -139,6 +139,9 @@ final class StateBlock {
     /** Not 0 when the guest's vector registers are in the host's. */
     static final int VECTORS_HERE = quadwords(1);
 
+    /** Not 0 when they are, or else {@link #VECTORS} are current. */
+    static final int VECTORS_TAKEN = quadwords(1);
+
     /** Not 0 when IRETQ is the interpreter's. */
     static final int RETURN_INTERPRETED = quadwords(1);
 
@@ -169,8 +172,8 @@ final class StateBlock {
     /** Address of the {@link JumpCache} of code that doesn't have the guest's vector registers in the host's. */
     static final int KERNEL_JUMPS = quadwords(1);
 
-    /** The same of {@link UserJumps}. */
-    static final int USER_JUMPS = quadwords(1);
+    /** The same of {@link UserJumps}; behind it, that of code that has them there. */
+    static final int USER_JUMPS = quadwords(2);
 
     /** The privilege level after SYSCALL or SYSRET. */
     static final int PRIVILEGE = quadwords(1);
@@ -190,7 +193,7 @@ final class StateBlock {
     /** Not 0 when the upper halves of vector registers are in use. */
     static final int UPPER_IN_USE = quadwords(1);
 
-    /** The vector registers, {@link #VECTOR_BYTES} each; current only outside of translated code. */
+    /** The vector registers, {@link #VECTOR_BYTES} each; see {@link #VECTORS_TAKEN}. */
     static final int VECTORS = vectors();
 
     static final int SIZE = used;

@@ -145,5 +145,5 @@ final class FollowingVcpu extends TranslatingVcpu {
     public void addressSpaceSelected(int space) {}
 
     @Override
-    public void writesTrapped(int pageNumber, int writers) {}
+    public void writesTrapped(int pageNumber, int writers, long page) {}
 }

@@ -121,5 +121,5 @@ final class SteppingVcpu extends TranslatingVcpu {
     public void addressSpaceSelected(int space) {}
 
     @Override
-    public void writesTrapped(int pageNumber, int writers) {}
+    public void writesTrapped(int pageNumber, int writers, long page) {}
 }

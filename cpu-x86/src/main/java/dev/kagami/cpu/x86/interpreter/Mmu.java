@@ -77,6 +77,11 @@ final class Mmu {
     /** log2 of the largest page's size. */
     static final int HUGE_SHIFT = 30;
 
+    /** log2 of the smallest large page's size. */
+    private static final int PIECE_SHIFT = 21;
+
+    private static final int ONLY_WRITERS = 4096;
+
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -115,10 +120,19 @@ final class Mmu {
      */
     private final byte[] writable;
 
-    /** INVLPG inside of these bounds may concern a large page, of which any number of entries may be in the TLB. */
-    private long largeLow = -1L;
+    /** Pieces of 2 MiB that are large pages, or parts of one, of which any number of entries may be in the TLB. */
+    private final PageFilter largePages = new PageFilter(PIECE_SHIFT);
 
-    private long largeHigh;
+    /** INVLPG inside of these bounds may concern a huge page. */
+    private long hugeLow = -1L;
+
+    private long hugeHigh;
+
+    /**
+     * For some pages of RAM, the linear page by which alone they are in TLBs with the right to be written: the page's number in the
+     * upper half, the linear one's lower bits in the lower half. Kernels write most of what becomes code by one mapping.
+     */
+    private final long[] onlyWriter = new long[ONLY_WRITERS];
 
     // Results of a walk.
     private long physical;
@@ -136,6 +150,7 @@ final class Mmu {
         memory = cpu.memory;
         ram = memory.segment();
         writable = new byte[(int) (memory.size() >>> PAGE_SHIFT)];
+        Arrays.fill(onlyWriter, -1);
         makeTable(COMMON_TABLE);
         makeTables(0);
     }
@@ -414,13 +429,24 @@ final class Mmu {
         int number = (int) (offset >>> PAGE_SHIFT);
         boolean direct = mayWrite && (dirty || access == WRITE) && !memory.isWatched(number);
         if (direct) {
-            writable[number] |= (byte) writers(table);
+            noteWriter(number, page);
         }
         used[table].add(slot >> 2, (flags & FLAG_GLOBAL) != 0);
         tlb[slot] = watched ? NO_TAG : page;
         tlb[slot + 1] = direct && !watched ? page : NO_TAG;
         tlb[slot + 2] = offset - page;
         tlb[slot + 3] = flags;
+    }
+
+    private void noteWriter(int number, long page) {
+        long writer = (long) number << 32 | page >>> PAGE_SHIFT & 0xFFFF_FFFFL;
+        int place = number & ONLY_WRITERS - 1;
+        if (writable[number] == 0) {
+            onlyWriter[place] = writer;
+        } else if (onlyWriter[place] >> 32 == number && onlyWriter[place] != writer) {
+            onlyWriter[place] = -1;
+        }
+        writable[number] |= (byte) writers(table);
     }
 
     private boolean watchedByDebugger(long page) {
@@ -517,7 +543,11 @@ final class Mmu {
                 flags = globalFlag(entry) | (level == 1 ? 0 : level == 2 ? FLAG_LARGE : FLAG_HUGE);
                 dirty = (update & D) != 0;
                 if (level > 1) {
-                    noteLargePage(address & ~pageMask, address | pageMask);
+                    if (level == 2) {
+                        largePages.add(address);
+                    } else {
+                        noteHugePage(address & ~pageMask, address | pageMask);
+                    }
                 }
                 return true;
             }
@@ -557,7 +587,8 @@ final class Mmu {
             physical = upper & 0xFFC0_0000L | (upper & 0x1F_E000L) << 19 | address & 0x3F_FFFFL;
             flags = globalFlag(update) | FLAG_LARGE;
             dirty = (update & D) != 0;
-            noteLargePage(address & ~0x3F_FFFFL, address | 0x3F_FFFFL);
+            largePages.add(address);
+            largePages.add(address ^ 1 << PIECE_SHIFT);
             return true;
         }
         long offset = memory.offsetOf((upper & 0xFFFF_F000L) + ((address >>> 12 & 0x3FF) << 2));
@@ -620,12 +651,12 @@ final class Mmu {
         return cpu.fault(Vector.PAGE_FAULT, error);
     }
 
-    private void noteLargePage(long low, long high) {
-        if (Long.compareUnsigned(low, largeLow) < 0) {
-            largeLow = low;
+    private void noteHugePage(long low, long high) {
+        if (Long.compareUnsigned(low, hugeLow) < 0) {
+            hugeLow = low;
         }
-        if (Long.compareUnsigned(high, largeHigh) > 0) {
-            largeHigh = high;
+        if (Long.compareUnsigned(high, hugeHigh) > 0) {
+            hugeHigh = high;
         }
     }
 
@@ -636,8 +667,9 @@ final class Mmu {
         for (int number = 0; number < TABLES; number++) {
             flush(number, false);
         }
-        largeLow = -1L;
-        largeHigh = 0;
+        largePages.clear();
+        hugeLow = -1L;
+        hugeHigh = 0;
         cpu.code.flushTranslations(false);
         tellFlushed(false);
         spaces.reset(identifier());
@@ -768,7 +800,8 @@ final class Mmu {
 
     /** Drops the translations of one page, as INVLPG does; those of other address spaces, too. */
     void flushPage(long address) {
-        boolean large = Long.compareUnsigned(address, largeLow) >= 0 && Long.compareUnsigned(address, largeHigh) <= 0;
+        boolean large = largePages.mayHave(address)
+                || Long.compareUnsigned(address, hugeLow) >= 0 && Long.compareUnsigned(address, hugeHigh) <= 0;
         if (large) {
             dropPieces(address);
         }
@@ -824,21 +857,31 @@ final class Mmu {
             return;
         }
         writable[pageNumber] = 0;
+        long only = onlyWriter[pageNumber & ONLY_WRITERS - 1];
+        boolean one = only >> 32 == pageNumber;
+        long page = one ? (only & 0xFFFF_FFFFL) << PAGE_SHIFT : TranslationListener.ANY_PAGE;
         for (int number = 0; number < TABLES; number++) {
             long[] tlb = tables[number];
             if (tlb == null || !mayHaveWritable(number, writers)) {
                 continue;
             }
+            if (one) {
+                trapWrites(tlb, slot(page), pageNumber);
+                continue;
+            }
             for (int i = 0; i < used[number].count(); i++) {
-                int slot = used[number].get(i) << 2;
-                if (tlb[slot + 1] != NO_TAG && tlb[slot + 1] + tlb[slot + 2] >>> PAGE_SHIFT == pageNumber) {
-                    tlb[slot + 1] = NO_TAG;
-                }
+                trapWrites(tlb, used[number].get(i) << 2, pageNumber);
             }
         }
         TranslationListener listener = cpu.translations;
         if (listener != null) {
-            listener.writesTrapped(pageNumber, writers);
+            listener.writesTrapped(pageNumber, writers, page);
+        }
+    }
+
+    private static void trapWrites(long[] tlb, int slot, int pageNumber) {
+        if (tlb[slot + 1] != NO_TAG && tlb[slot + 1] + tlb[slot + 2] >>> PAGE_SHIFT == pageNumber) {
+            tlb[slot + 1] = NO_TAG;
         }
     }
 

@@ -2,6 +2,9 @@ package dev.kagami.cpu.x86.interpreter;
 
 /** Told by a CPU what host code that runs in place of the interpreter must know. */
 interface TranslationListener {
+    /** Stands for all linear pages. */
+    long ANY_PAGE = -1;
+
     /** An event is pending: translated code must be left soon. Called from any thread. */
     void eventPending();
 
@@ -35,8 +38,9 @@ interface TranslationListener {
      *
      * @param pageNumber number of the page
      * @param writers which tables may let it be written, see {@link Mmu#mayHaveWritable}
+     * @param address an address that has bits 12 to 31 of the only linear page by which it may be written so, or {@link #ANY_PAGE}
      */
-    void writesTrapped(int pageNumber, int writers);
+    void writesTrapped(int pageNumber, int writers, long address);
 
     /** {@return about how many bytes of memory translated code takes} Called from any thread. */
     long codeBytes();

@@ -1,4 +1,4 @@
-package dev.kagami.cpu.x86.nativecode;
+package dev.kagami.cpu.x86.interpreter;
 
 import java.util.Arrays;
 
@@ -6,7 +6,7 @@ import java.util.Arrays;
  * Says quickly that nothing of a piece of the address space is in a table: of the pieces entered, only the hash is kept, so that
  * it may also say that there is something when there is not. Belongs to one thread.
  */
-final class PageFilter {
+public final class PageFilter {
     private static final int HASH_BITS = 16;
 
     private final int shift;
@@ -17,7 +17,7 @@ final class PageFilter {
      *
      * @param shift log2 of the size of a piece
      */
-    PageFilter(int shift) {
+    public PageFilter(int shift) {
         this.shift = shift;
     }
 
@@ -26,18 +26,19 @@ final class PageFilter {
     }
 
     /** Notes that there is something in the piece of an address. */
-    void add(long address) {
+    public void add(long address) {
         int hash = hash(address);
         bits[hash / Long.SIZE] |= 1L << hash;
     }
 
     /** {@return whether there may be something in the piece of an address} */
-    boolean mayHave(long address) {
+    public boolean mayHave(long address) {
         int hash = hash(address);
         return (bits[hash / Long.SIZE] & 1L << hash) != 0;
     }
 
-    void clear() {
+    /** Forgets all. */
+    public void clear() {
         Arrays.fill(bits, 0);
     }
 }
