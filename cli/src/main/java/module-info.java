@@ -7,6 +7,7 @@ module dev.kagami.cli {
     requires dev.kagami.vm;
     requires info.picocli;
     requires java.management;
+    requires jdk.unsupported;
 
     opens dev.kagami.cli to
             info.picocli;

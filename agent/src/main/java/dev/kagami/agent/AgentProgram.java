@@ -21,13 +21,14 @@ import java.nio.ByteOrder;
  * <pre>
  *   read the token
  *   for each connection from the host, in a process of its own:
- *     the token must come within ten seconds; reseed the kernel's random numbers; answer hello; read a script
- *     start /bin/sh -c script in a session of its own, with three pipes
+ *     the token must come within ten seconds; reseed the kernel's random numbers; answer hello; read a script,
+ *       and before that, if there is to be a terminal, its size
+ *     start /bin/sh -c script in a session of its own, with three pipes, or with a terminal
  *     until it has exited: stdin frames -> pipe -> its standard input
  *                          its standard output and error -> pipes -> frames
  *                          the host hangs up: kill it and everything in its process group
  *     send what is left in the pipes, and the exit status
- *     keep its pipes open as long as processes it left behind may write to them
+ *     hang up its terminal, or keep its pipes open as long as processes it left behind may write to them
  * </pre>
  */
 public final class AgentProgram {
@@ -40,6 +41,7 @@ public final class AgentProgram {
     private static final int SIGNAL_ACTION = 13;
     private static final int SIGNAL_MASK = 14;
     private static final int DEVICE_CONTROL = 16;
+    private static final int DUPLICATE = 32;
     private static final int DUP2 = 33;
     private static final int SLEEP = 35;
     private static final int ALARM = 37;
@@ -58,6 +60,9 @@ public final class AgentProgram {
     private static final int PIPE = 293;
 
     private static final int EINTR = -4;
+    /** What the end of a terminal is to who reads the other side of it (pty(7)). */
+    private static final int EIO = -5;
+
     private static final int EAGAIN = -11;
 
     private static final int SIGHUP = 1;
@@ -77,6 +82,7 @@ public final class AgentProgram {
     private static final int SET_SIZE = 8;
 
     private static final int READ_WRITE = 2;
+    private static final int NO_CONTROLLING_TERMINAL = 0x100;
     private static final int CLOSE_ON_EXEC = 0x80000;
     private static final int NON_BLOCKING = 0x800;
     private static final int SET_FLAGS = 4;
@@ -84,6 +90,16 @@ public final class AgentProgram {
 
     /** {@code RNDRESEEDCRNG} (include/uapi/linux/random.h). */
     private static final int RESEED = 0x5207;
+
+    // Terminals (ioctl_tty(2)).
+    private static final int SET_CONTROLLING_TERMINAL = 0x540E;
+    private static final int SET_WINDOW_SIZE = 0x5414;
+    private static final int UNLOCK = 0x4004_5431;
+    private static final int OPEN_PEER = 0x5441;
+    /** As wait(2) tells it: a shell's status for what can't be run. */
+    private static final int CANNOT_RUN = 126 << 8;
+
+    private static final String NO_TERMINAL = "kagami-agent: the guest has no terminal to give; is /dev/pts mounted?\n";
 
     private static final int VSOCK = 40;
     private static final int STREAM = 1;
@@ -114,7 +130,11 @@ public final class AgentProgram {
     /** Bytes of the current stdin frame that are still to be received. */
     private static final Memory FRAME_LEFT = POSITION.plus(8);
 
-    private static final Memory LISTENER = FRAME_LEFT.plus(8);
+    /** Whether the command has a terminal, and its size. */
+    private static final Memory TERMINAL = FRAME_LEFT.plus(8);
+
+    private static final Memory WINDOW = TERMINAL.plus(8);
+    private static final Memory LISTENER = WINDOW.plus(Protocol.WINDOW_SIZE);
     private static final Memory FROM_HOST = LISTENER.plus(4);
     private static final Memory TO_HOST = FROM_HOST.plus(4);
     private static final Memory INPUT_PIPE = TO_HOST.plus(4);
@@ -171,6 +191,8 @@ public final class AgentProgram {
         program.start();
         program.listen();
         program.session();
+        program.pipes();
+        program.terminal();
         program.startCommand();
         program.relay();
         program.fromHost();
@@ -364,9 +386,17 @@ public final class AgentProgram {
         code.move(Register.RDX, Protocol.HEADER_SIZE + Protocol.HELLO_SIZE);
         code.call("send");
 
+        code.store(TERMINAL, 0);
+        code.label("first frames");
         code.address(Register.RSI, HEADER);
         code.move(Register.RDX, Protocol.HEADER_SIZE);
         code.call("receive");
+        code.compare32(HEADER, Protocol.SIZE);
+        code.jump(Condition.NOT_EQUAL, "no size");
+        code.call("receive size");
+        code.store(TERMINAL, 1);
+        code.jump("first frames");
+        code.label("no size");
         code.compare32(HEADER, Protocol.SCRIPT);
         code.jump(Condition.NOT_EQUAL, "fail");
         code.load32(Register.RDX, HEADER.plus(4));
@@ -384,7 +414,10 @@ public final class AgentProgram {
         code.system(ALARM);
     }
 
-    private void startCommand() {
+    /** What the command has for its standard streams, unless that is a terminal. */
+    private void pipes() {
+        code.compare(TERMINAL, 0);
+        code.jump(Condition.NOT_EQUAL, "terminal");
         for (Memory pipe : new Memory[] {INPUT_PIPE, OUTPUT_PIPE, ERROR_PIPE}) {
             code.address(Register.RDI, pipe);
             code.move(Register.RSI, CLOSE_ON_EXEC);
@@ -392,6 +425,38 @@ public final class AgentProgram {
             code.test(Register.RAX);
             code.jump(Condition.LESS, "fail");
         }
+        code.jump("have streams");
+    }
+
+    /** A terminal in place of all three: both ends of it take the variables of the pipes. */
+    private void terminal() {
+        code.label("terminal");
+        code.address(Register.RDI, "terminal device");
+        code.move(Register.RSI, READ_WRITE | NO_CONTROLLING_TERMINAL | CLOSE_ON_EXEC);
+        code.system(OPEN);
+        code.test(Register.RAX);
+        code.jump(Condition.LESS, "no terminal");
+        code.store32(INPUT_END, Register.RAX);
+        // Input and output are closed apart.
+        code.move(Register.RDI, Register.RAX);
+        code.system(DUPLICATE);
+        code.store32(OUTPUT_PIPE, Register.RAX);
+        code.store32(ERROR_PIPE, -1);
+        code.store32(STATUS, 0);
+        code.address(Register.RDX, STATUS);
+        control(INPUT_END, UNLOCK);
+        code.call("set size");
+        code.move(Register.RDX, READ_WRITE | NO_CONTROLLING_TERMINAL | CLOSE_ON_EXEC);
+        control(INPUT_END, OPEN_PEER);
+        code.test(Register.RAX);
+        code.jump(Condition.LESS, "no terminal");
+        for (Memory end : new Memory[] {INPUT_PIPE, OUTPUT_PIPE.plus(4), ERROR_PIPE.plus(4)}) {
+            code.store32(end, Register.RAX);
+        }
+        code.label("have streams");
+    }
+
+    private void startCommand() {
         code.store(MASK, 1 << (SIGCHLD - 1));
         mask(BLOCK);
         code.move(Register.RDI, -1);
@@ -411,6 +476,9 @@ public final class AgentProgram {
         duplicate(INPUT_PIPE, 0);
         duplicate(OUTPUT_PIPE.plus(4), 1);
         duplicate(ERROR_PIPE.plus(4), 2);
+        // Only a terminal can become the session's.
+        code.move(Register.RDX, 0);
+        control(INPUT_PIPE, SET_CONTROLLING_TERMINAL);
         // Whoever started the agent may have ignored some: a shell does for what it starts in the background.
         for (int signal : new int[] {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM}) {
             action(signal, DEFAULT_ACTION);
@@ -501,6 +569,8 @@ public final class AgentProgram {
         code.load32(Register.RAX, HEADER.plus(4));
         code.compare32(HEADER, Protocol.SIGNAL);
         code.jump(Condition.EQUAL, "signal");
+        code.compare32(HEADER, Protocol.SIZE);
+        code.jump(Condition.EQUAL, "new size");
         code.compare32(HEADER, Protocol.STDIN);
         code.jump(Condition.NOT_EQUAL, "hang up");
         code.store(FRAME_LEFT, Register.RAX);
@@ -511,6 +581,13 @@ public final class AgentProgram {
         code.label("signal");
         code.move(Register.RSI, Register.RAX);
         code.call("kill");
+        code.ret();
+
+        code.label("new size");
+        code.call("receive size");
+        code.label("set size");
+        code.address(Register.RDX, WINDOW);
+        control(INPUT_END, SET_WINDOW_SIZE);
         code.ret();
 
         code.label("body");
@@ -575,10 +652,11 @@ public final class AgentProgram {
             code.call(routine);
             code.subtract(Register.RBX, 1);
             code.jump(Condition.EQUAL, "no rest for " + routine);
-            code.compare(Register.RAX, BUFFER);
-            code.jump(Condition.EQUAL, "rest for " + routine);
+            code.test(Register.RAX);
+            code.jump(Condition.GREATER, "rest for " + routine);
             code.label("no rest for " + routine);
         }
+        code.label("tell status");
         code.load32(Register.RBX, STATUS);
         code.store32(OUTPUT, Protocol.EXIT);
         code.store32(OUTPUT.plus(4), 4);
@@ -588,6 +666,8 @@ public final class AgentProgram {
         code.call("send");
         close(FROM_HOST);
         close(TO_HOST);
+        code.compare(TERMINAL, 0);
+        code.jump(Condition.NOT_EQUAL, "end");
         // A console port must be free for the next one, so who waits is another process.
         code.system(FORK);
         code.test(Register.RAX);
@@ -649,6 +729,14 @@ public final class AgentProgram {
         code.jump(Condition.NOT_EQUAL, "receive");
         code.ret();
 
+        code.label("receive size");
+        code.compare32(HEADER.plus(4), Protocol.WINDOW_SIZE);
+        code.jump(Condition.NOT_EQUAL, "hang up");
+        code.address(Register.RSI, WINDOW);
+        code.move(Register.RDX, Protocol.WINDOW_SIZE);
+        code.call("receive");
+        code.ret();
+
         // Sends signal rsi to the command's process group, and to its process, which may not have made the group yet.
         code.label("kill");
         code.load(Register.RDI, CHILD);
@@ -670,6 +758,18 @@ public final class AgentProgram {
         code.move(Register.RDI, 0);
         code.system(EXIT);
 
+        code.label("no terminal");
+        code.store32(OUTPUT, Protocol.STDERR);
+        code.store32(OUTPUT.plus(4), NO_TERMINAL.length());
+        code.address(Register.RSI, OUTPUT);
+        code.move(Register.RDX, Protocol.HEADER_SIZE);
+        code.call("send");
+        code.address(Register.RSI, "no terminal's message");
+        code.move(Register.RDX, NO_TERMINAL.length());
+        code.call("send");
+        code.store32(STATUS, CANNOT_RUN);
+        code.jump("tell status");
+
         code.label("fail");
         code.move(Register.RDI, 1);
         code.system(EXIT);
@@ -680,6 +780,8 @@ public final class AgentProgram {
 
         code.text("null device", "/dev/null");
         code.text("random device", "/dev/urandom");
+        code.text("terminal device", "/dev/ptmx");
+        code.text("no terminal's message", NO_TERMINAL);
         code.text("shell", "/bin/sh");
         code.text("shell's option", "-c");
     }
@@ -693,7 +795,10 @@ public final class AgentProgram {
         code.system(READ);
         code.test(Register.RAX);
         code.jump(Condition.GREATER, "send " + name);
+        code.jump(Condition.EQUAL, "end of " + name);
+        code.compare(Register.RAX, EIO);
         code.jump(Condition.NOT_EQUAL, "done");
+        code.label("end of " + name);
         close(pipe);
         code.move(Register.RAX, 0);
         code.ret();
@@ -730,6 +835,13 @@ public final class AgentProgram {
         code.load32(Register.RDI, file);
         code.move(Register.RSI, number);
         code.system(DUP2);
+    }
+
+    /** Does something to a device; rdx is the argument. */
+    private void control(Memory file, int request) {
+        code.load32(Register.RDI, file);
+        code.move(Register.RSI, request);
+        code.system(DEVICE_CONTROL);
     }
 
     private void close(Memory file) {

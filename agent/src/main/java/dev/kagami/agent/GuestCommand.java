@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param user who runs it, or null for root
  * @param output takes the standard output, or null to have {@link GuestProcess#getInputStream}
  * @param error takes the standard error, or null to have {@link GuestProcess#getErrorStream}
+ * @param window the size of its terminal, which is its standard input, output and error; or null for three pipes
  */
 public record GuestCommand(
         String command,
@@ -20,7 +21,26 @@ public record GuestCommand(
         @Nullable String directory,
         @Nullable String user,
         @Nullable OutputStream output,
-        @Nullable OutputStream error) {
+        @Nullable OutputStream error,
+        @Nullable Window window) {
+    /**
+     * The size of a terminal.
+     *
+     * @param columns width in characters, 1 to 65535
+     * @param rows height in characters, 1 to 65535
+     */
+    public record Window(int columns, int rows) {
+        private static final int MAX = 0xFFFF;
+
+        /** Checks the numbers. */
+        public Window {
+            if (columns < 1 || columns > MAX || rows < 1 || rows > MAX) {
+                throw new IllegalArgumentException(
+                        "a terminal has 1 to %d columns and rows, not %d and %d".formatted(MAX, columns, rows));
+            }
+        }
+    }
+
     private static final String NAME = "[A-Za-z_][A-Za-z0-9_]*";
 
     /** Checks what the shell could not take as it is. */
@@ -43,7 +63,7 @@ public record GuestCommand(
      * @return the description
      */
     public static GuestCommand of(String command) {
-        return new GuestCommand(command, Map.of(), null, null, null, null);
+        return new GuestCommand(command, Map.of(), null, null, null, null, null);
     }
 
     /** {@return a word for a POSIX shell that stands for a text, whatever is in it} */

@@ -102,7 +102,8 @@ public final class GuestFiles {
             @Nullable OutputStream output,
             OutputStream error)
             throws AgentException, InterruptedException {
-        return client.start(new GuestCommand(command, Map.of("DIR", directory), null, null, output, error), patience);
+        return client.start(
+                new GuestCommand(command, Map.of("DIR", directory), null, null, output, error, null), patience);
     }
 
     private static void finish(GuestProcess process, ByteArrayOutputStream error, @Nullable IOException failure)

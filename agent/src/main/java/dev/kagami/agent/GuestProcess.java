@@ -31,10 +31,14 @@ public final class GuestProcess extends Process {
     private static final int KILLED = 128 + 9;
     private static final int SIGTERM = 15;
     private static final int SIGNAL_BASE = 128;
+    /** Ctrl-D, which ends what is typed on a terminal. */
+    private static final int END_OF_TRANSMISSION = 4;
+
     private static final int PIECE = 64 << 10;
 
     private final ByteChannel channel;
     private final OutputStream input = new Input();
+    private final GuestCommand.@Nullable Window window;
     private final @Nullable BytePipe outputPipe;
     private final @Nullable BytePipe errorPipe;
     private final OutputStream outputSink;
@@ -47,6 +51,7 @@ public final class GuestProcess extends Process {
 
     GuestProcess(ByteChannel channel, GuestCommand command) {
         this.channel = channel;
+        window = command.window();
         outputPipe = command.output() == null ? new BytePipe() : null;
         errorPipe = command.error() == null ? new BytePipe() : null;
         outputSink = outputPipe != null ? outputPipe.output() : command.output();
@@ -54,6 +59,9 @@ public final class GuestProcess extends Process {
     }
 
     void begin(byte[] script) throws IOException {
+        if (window != null) {
+            sendSize(window);
+        }
         sendFrame(Protocol.SCRIPT, script, 0, script.length);
         Thread.ofVirtual().name("kagami-agent-output").start(this::receive);
     }
@@ -106,6 +114,28 @@ public final class GuestProcess extends Process {
         ByteBuffer frame = ByteBuffer.allocate(Protocol.HEADER_SIZE + length).order(ByteOrder.LITTLE_ENDIAN);
         frame.putInt(type).putInt(length).put(bytes, offset, length).flip();
         send(frame);
+    }
+
+    private void sendSize(GuestCommand.Window size) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(Protocol.WINDOW_SIZE)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putShort((short) size.rows())
+                .putShort((short) size.columns());
+        sendFrame(Protocol.SIZE, bytes.array(), 0, Protocol.WINDOW_SIZE);
+    }
+
+    /**
+     * Tells the command's terminal that its size has changed; behind what was written to its input.
+     *
+     * @param size the size now
+     */
+    public void resize(GuestCommand.Window size) {
+        try {
+            sendSize(size);
+        } catch (IOException e) {
+            // It has ended by itself.
+            System.getLogger(GuestProcess.class.getName()).log(System.Logger.Level.DEBUG, "a size came too late", e);
+        }
     }
 
     private void send(ByteBuffer frame) throws IOException {
@@ -233,7 +263,9 @@ public final class GuestProcess extends Process {
         public void close() throws IOException {
             if (!closed) {
                 closed = true;
-                if (isAlive()) {
+                if (isAlive() && window != null) {
+                    sendFrame(Protocol.STDIN, new byte[] {END_OF_TRANSMISSION}, 0, 1);
+                } else if (isAlive()) {
                     sendFrame(Protocol.STDIN, new byte[0], 0, 0);
                 }
             }

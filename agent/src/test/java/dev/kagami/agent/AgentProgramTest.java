@@ -56,7 +56,8 @@ class AgentProgramTest {
                                 command.directory(),
                                 command.user(),
                                 output,
-                                error),
+                                error,
+                                command.window()),
                         PATIENCE);
         try (var in = process.getOutputStream()) {
             in.write(input);
@@ -108,11 +109,12 @@ class AgentProgramTest {
     void environmentDirectoryAndQuotesArrive() throws Exception {
         Map<String, String> environment = Map.of("KEY", "it's \"$HOME\"\nand `more` \\", "OTHER", "");
         Result result = run(
-                new GuestCommand("printf '%s|%s|' \"$KEY\" \"$OTHER\"; pwd", environment, "/usr/bin", null, null, null),
+                new GuestCommand(
+                        "printf '%s|%s|' \"$KEY\" \"$OTHER\"; pwd", environment, "/usr/bin", null, null, null, null),
                 new byte[0]);
         assertThat(result.text()).isEqualTo(environment.get("KEY") + "||/usr/bin\n");
         Result nowhere =
-                run(new GuestCommand("echo ran", Map.of(), "/no/such/directory", null, null, null), new byte[0]);
+                run(new GuestCommand("echo ran", Map.of(), "/no/such/directory", null, null, null, null), new byte[0]);
         assertThat(nowhere.exit).isEqualTo(126);
         assertThat(nowhere.output).isEmpty();
         assertThat(new String(nowhere.error, StandardCharsets.UTF_8)).contains("/no/such/directory");
@@ -133,6 +135,53 @@ class AgentProgramTest {
         writer.close();
         assertThat(process.waitFor()).isZero();
         assertThat(reader.readLine()).isNull();
+    }
+
+    private static GuestCommand onTerminal(String command) {
+        return new GuestCommand(command, Map.of(), null, null, null, null, new GuestCommand.Window(91, 33));
+    }
+
+    @Test
+    void aTerminalHasItsSizeAndIsTheControllingOne() throws Exception {
+        Result result =
+                run(onTerminal("tty </dev/tty && stty size && test -t 0 -a -t 1 -a -t 2; echo $? >&2"), new byte[0]);
+        assertThat(result.text()).matches("(?s).*/dev/tty\r\n33 91\r\n0\r\n");
+        assertThat(result.error).isEmpty();
+        assertThat(run(onTerminal("exit 42"), new byte[0]).exit).isEqualTo(42);
+    }
+
+    @Test
+    void aTerminalTellsOfItsNewSizeAndItsKeysBecomeSignals() throws Exception {
+        GuestProcess process = agent.client()
+                .start(
+                        onTerminal("stty -echo; trap 'stty size' WINCH; trap 'echo cut; exit 9' INT; echo up;"
+                                + " while :; do sleep 0.05; done"),
+                        PATIENCE);
+        var reader = process.inputReader();
+        assertThat(reader.readLine()).isEqualTo("up");
+        process.resize(new GuestCommand.Window(120, 50));
+        assertThat(reader.readLine()).isEqualTo("50 120");
+        process.getOutputStream().write(3);
+        assertThat(reader.readLine()).isEqualTo("cut");
+        assertThat(process.waitFor()).isEqualTo(9);
+    }
+
+    @Test
+    void muchOutputOfATerminalIsCompleteAndWhatIsLeftBehindIsHungUp() throws Exception {
+        Path file = directory.resolve("child");
+        Result result = run(onTerminal("sleep 1000 & echo $! >" + file + "; seq 100000; exit 3"), new byte[0]);
+        assertThat(result.exit).isEqualTo(3);
+        assertThat(result.text()).endsWith("\r\n99999\r\n100000\r\n").hasSizeGreaterThan(680_000);
+        long child = Long.parseLong(Files.readString(file).strip());
+        await(() -> ProcessHandle.of(child).filter(ProcessHandle::isAlive).isEmpty());
+    }
+
+    @Test
+    void theEndOfInputIsTypedOnATerminal() throws Exception {
+        Result result =
+                run(onTerminal("stty -echo; echo go; cat; exit 4"), "a line\n".getBytes(StandardCharsets.US_ASCII));
+        assertThat(result.text()).endsWith("a line\r\n");
+        assertThat(result.exit).isEqualTo(4);
     }
 
     @Test

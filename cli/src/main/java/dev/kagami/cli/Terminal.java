@@ -2,6 +2,7 @@ package dev.kagami.cli;
 
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
+import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
@@ -77,6 +78,32 @@ final class Terminal implements AutoCloseable {
             Runtime.getRuntime().removeShutdownHook(restoreAtExit);
         } catch (IllegalStateException e) {
             // The process is ending already, and the hook has nothing left to do.
+        }
+    }
+
+    /**
+     * Calls somebody whenever the terminal's size changes, from now to the end of the process.
+     *
+     * @param changed called on a thread of its own
+     */
+    static void onResize(Runnable changed) {
+        // Java has no other way to hear of a signal, and its compiler a warning for this one that can't be switched
+        // off.
+        try {
+            Class<?> signal = Class.forName("sun.misc.Signal");
+            Class<?> handler = Class.forName("sun.misc.SignalHandler");
+            Object proxy = Proxy.newProxyInstance(
+                    handler.getClassLoader(), new Class<?>[] {handler}, (self, method, arguments) -> {
+                        if (method.getName().equals("handle")) {
+                            changed.run();
+                        }
+                        return null;
+                    });
+            signal.getMethod("handle", signal, handler)
+                    .invoke(null, signal.getConstructor(String.class).newInstance("WINCH"), proxy);
+        } catch (ReflectiveOperationException e) {
+            // A system without that signal, or a JVM without that module: the size stays what it was.
+            System.getLogger(Terminal.class.getName()).log(System.Logger.Level.DEBUG, "no news of the size", e);
         }
     }
 

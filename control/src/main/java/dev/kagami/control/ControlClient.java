@@ -3,6 +3,7 @@ package dev.kagami.control;
 import dev.kagami.control.http.HttpException;
 import dev.kagami.control.http.HttpMessage;
 import dev.kagami.vm.ErrorCode;
+import dev.kagami.vm.GuestTerminal;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.Network;
 import java.io.BufferedInputStream;
@@ -133,7 +134,49 @@ public final class ControlClient implements AutoCloseable {
      * @return its exit status
      */
     public int exec(String command, InputStream input, OutputStream output, OutputStream error, Duration timeout) {
-        byte[] body = Json.write(Map.of("command", command, "timeoutSeconds", Math.max(1, timeout.toSeconds())));
+        return follow(
+                Map.of("command", command, "timeoutSeconds", Math.max(1, timeout.toSeconds())),
+                new Streams(input, output, error, null, () -> {}));
+    }
+
+    /**
+     * Runs a command in the guest, by its agent, with a terminal. After this, nothing else can be called but {@code close}.
+     *
+     * @param command a line for {@code /bin/sh}, run by root
+     * @param terminal the command's terminal; changes of its size are passed on
+     * @param input what is typed on it
+     * @param output takes what is to be seen on it
+     * @param started called when the command has started, before anything is passed on
+     * @param timeout how long it may take; whole seconds, at least one
+     * @return its exit status
+     */
+    public int exec(
+            String command,
+            GuestTerminal terminal,
+            InputStream input,
+            OutputStream output,
+            Runnable started,
+            Duration timeout) {
+        return follow(
+                Map.of(
+                        "command",
+                        command,
+                        "timeoutSeconds",
+                        Math.max(1, timeout.toSeconds()),
+                        "terminal",
+                        Messages.ofTerminal(terminal)),
+                new Streams(input, output, output, terminal, started));
+    }
+
+    private record Streams(
+            InputStream input,
+            OutputStream output,
+            OutputStream error,
+            @Nullable GuestTerminal terminal,
+            Runnable started) {}
+
+    private int follow(Map<String, Object> description, Streams streams) {
+        byte[] body = Json.write(description);
         HttpMessage request = new HttpMessage(
                 "POST /v1/exec HTTP/1.1",
                 Map.of(
@@ -150,7 +193,8 @@ public final class ControlClient implements AutoCloseable {
                 body);
         exchange(request, SWITCHING_PROTOCOLS);
         try {
-            return ExecStream.follow(in, out, input, output, error);
+            return ExecStream.follow(
+                    in, out, streams.input(), streams.output(), streams.error(), streams.terminal(), streams.started());
         } catch (IOException e) {
             throw ended(e);
         } catch (IllegalArgumentException e) {

@@ -6,6 +6,7 @@ import dev.kagami.control.http.Request;
 import dev.kagami.control.http.Response;
 import dev.kagami.control.http.Router;
 import dev.kagami.vm.ErrorCode;
+import dev.kagami.vm.GuestTerminal;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MachineStateException;
 import dev.kagami.vm.SaveOption;
@@ -153,8 +154,13 @@ public final class ControlServer implements AutoCloseable {
         String command = Messages.text(body, "command", "");
         if (request.header("upgrade").equalsIgnoreCase(ExecStream.PROTOCOL)) {
             Duration timeout = Messages.timeout(body, "timeoutSeconds");
+            GuestTerminal terminal = Messages.toTerminal(body);
             return Response.upgrade(
-                    ExecStream.PROTOCOL, (in, out) -> ExecStream.serve(machine, command, timeout, in, out));
+                    ExecStream.PROTOCOL, (in, out) -> ExecStream.serve(machine, command, terminal, timeout, in, out));
+        }
+        if (body.containsKey("terminal")) {
+            throw new IllegalArgumentException(
+                    "terminal needs the header field 'Upgrade: %s'".formatted(ExecStream.PROTOCOL));
         }
         byte[] input = Messages.bytes(body, "stdin");
         try {

@@ -1,6 +1,7 @@
 package dev.kagami.control;
 
 import dev.kagami.vm.ErrorCode;
+import dev.kagami.vm.GuestTerminal;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MachineStateException;
 import dev.kagami.vm.VirtualMachine;
@@ -14,10 +15,12 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A command in a guest over a connection of its own: frames of a type (one byte), a length (32 bits, big-endian) and so many bytes.
- * The client sends {@link #STDIN}, an empty one at its end; the machine {@link #STDOUT} and {@link #STDERR}, and at last {@link
+ * The client sends {@link #STDIN}, an empty one at its end, and {@link #SIZE}, columns and rows in 16 bits each, if the command has a
+ * terminal; the machine {@link #STARTED}, in that case, {@link #STDOUT} and {@link #STDERR}, and at last {@link
  * #EXIT} with the status in 32 bits, or {@link #ERROR} with an error as a JSON object. Who hangs up has the command killed.
  */
 final class ExecStream {
@@ -29,6 +32,8 @@ final class ExecStream {
     private static final int STDERR = 2;
     private static final int EXIT = 3;
     private static final int ERROR = 4;
+    private static final int STARTED = 5;
+    private static final int SIZE = 6;
     private static final int CHUNK = 32 << 10;
 
     private ExecStream() {}
@@ -70,17 +75,31 @@ final class ExecStream {
      *
      * @param machine where
      * @param command a line for {@code /bin/sh}
+     * @param terminal what it has for its standard streams, or null for pipes
      * @param timeout how long it may take
      * @param in what the client sends
      * @param out what it receives
      */
-    static void serve(VirtualMachine machine, String command, Duration timeout, InputStream in, OutputStream out)
+    static void serve(
+            VirtualMachine machine,
+            String command,
+            @Nullable GuestTerminal terminal,
+            Duration timeout,
+            InputStream in,
+            OutputStream out)
             throws IOException {
         Sender sender = new Sender(out);
         try {
-            Process process =
-                    machine.spawn(command, o -> o.stdout(sender.stream(STDOUT)).stderr(sender.stream(STDERR)));
-            Thread feeder = Thread.ofVirtual().name("kagami-exec-input").start(() -> feed(process, in));
+            Process process = machine.spawn(command, o -> {
+                o.stdout(sender.stream(STDOUT)).stderr(sender.stream(STDERR));
+                if (terminal != null) {
+                    o.terminal(terminal);
+                }
+            });
+            if (terminal != null) {
+                sender.send(STARTED, new byte[0], 0, 0);
+            }
+            Thread feeder = Thread.ofVirtual().name("kagami-exec-input").start(() -> feed(process, terminal, in));
             if (process.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
                 byte[] status = ByteBuffer.allocate(Integer.BYTES)
                         .putInt(process.exitValue())
@@ -107,6 +126,19 @@ final class ExecStream {
         }
     }
 
+    private static void resize(Sender sender, GuestTerminal terminal) {
+        GuestTerminal.Size size = terminal.size();
+        byte[] bytes = ByteBuffer.allocate(Integer.BYTES)
+                .putShort((short) size.columns())
+                .putShort((short) size.rows())
+                .array();
+        try {
+            sender.send(SIZE, bytes, 0, bytes.length);
+        } catch (IOException e) {
+            // The command has ended.
+        }
+    }
+
     private static void fail(Sender sender, Map<String, Object> error) throws IOException {
         byte[] json = Json.write(error);
         sender.send(ERROR, json, 0, json.length);
@@ -114,13 +146,17 @@ final class ExecStream {
 
     /** Passes the client's input on, and kills the command when the client is gone. */
     @SuppressWarnings("try") // closed early, when the client says so
-    static void feed(Process process, InputStream in) {
+    static void feed(Process process, @Nullable GuestTerminal terminal, InputStream in) {
         DataInputStream frames = new DataInputStream(in);
         boolean open = true;
         try (OutputStream input = process.getOutputStream()) {
             while (true) {
                 int type = frames.readUnsignedByte();
                 int length = frames.readInt();
+                if (type == SIZE && length == Integer.BYTES && terminal != null) {
+                    terminal.resize(new GuestTerminal.Size(frames.readUnsignedShort(), frames.readUnsignedShort()));
+                    continue;
+                }
                 if (type != STDIN || length < 0 || length > CHUNK) {
                     throw new IOException("not a frame of input");
                 }
@@ -132,7 +168,7 @@ final class ExecStream {
                     open = write(input, bytes);
                 }
             }
-        } catch (IOException e) {
+        } catch (IOException | IllegalArgumentException e) {
             process.destroyForcibly();
         }
     }
@@ -156,12 +192,21 @@ final class ExecStream {
      * @param input the command's standard input
      * @param output takes its standard output
      * @param error takes its standard error
+     * @param terminal its terminal, or null
+     * @param started called when a command with a terminal has started
      * @return its exit status
      * @throws KagamiException what the machine answers
      * @throws IOException when the connection ends
      * @throws IllegalArgumentException when what comes is no frame
      */
-    static int follow(InputStream in, OutputStream out, InputStream input, OutputStream output, OutputStream error)
+    static int follow(
+            InputStream in,
+            OutputStream out,
+            InputStream input,
+            OutputStream output,
+            OutputStream error,
+            @Nullable GuestTerminal terminal,
+            Runnable started)
             throws IOException {
         Sender sender = new Sender(out);
         // A daemon by nature: a terminal that nobody types on must not keep the process.
@@ -184,6 +229,12 @@ final class ExecStream {
             switch (type) {
                 case STDOUT -> write(output, bytes);
                 case STDERR -> write(error, bytes);
+                case STARTED -> {
+                    started.run();
+                    if (terminal != null) {
+                        terminal.onResize(() -> resize(sender, terminal));
+                    }
+                }
                 case EXIT -> {
                     return new DataInputStream(new ByteArrayInputStream(bytes)).readInt();
                 }

@@ -2,6 +2,7 @@ package dev.kagami.control;
 
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.ExecResult;
+import dev.kagami.vm.GuestTerminal;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MachineStateException;
 import dev.kagami.vm.Network;
@@ -15,11 +16,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** What goes over a control socket, as JSON objects; {@code openapi.json} describes it. */
 final class Messages {
     static final String UPGRADE = "kagami-console";
     private static final int MAX_PORT = 65_535;
+    private static final int MAX_SIZE = 65_535;
     private static final long MAX_TIMEOUT = 365L * 24 * 60 * 60;
     private static final long USUAL_TIMEOUT = 300;
 
@@ -122,9 +125,7 @@ final class Messages {
             return list.stream()
                     .map(item -> {
                         if (item instanceof Map<?, ?> map) {
-                            Map<String, Object> members = new LinkedHashMap<>();
-                            map.forEach((key, value) -> members.put(String.valueOf(key), value));
-                            return toForward(members);
+                            return toForward(members(map));
                         }
                         throw new IllegalArgumentException("forwards must be objects");
                     })
@@ -175,6 +176,33 @@ final class Messages {
 
     static Duration timeout(Map<String, Object> object, String member) {
         return Duration.ofSeconds(object.containsKey(member) ? number(object, member, 1, MAX_TIMEOUT) : USUAL_TIMEOUT);
+    }
+
+    /** {@return the terminal that a command is to have, or null} */
+    static @Nullable GuestTerminal toTerminal(Map<String, Object> object) {
+        Object value = object.get("terminal");
+        if (value == null) {
+            return null;
+        }
+        if (value instanceof Map<?, ?> map) {
+            Map<String, Object> terminal = members(map);
+            return new GuestTerminal(
+                    text(terminal, "type", "xterm"),
+                    new GuestTerminal.Size((int) number(terminal, "columns", 1, MAX_SIZE), (int)
+                            number(terminal, "rows", 1, MAX_SIZE)));
+        }
+        throw new IllegalArgumentException("terminal must be an object");
+    }
+
+    static Map<String, Object> ofTerminal(GuestTerminal terminal) {
+        GuestTerminal.Size size = terminal.size();
+        return Map.of("type", terminal.type(), "columns", size.columns(), "rows", size.rows());
+    }
+
+    private static Map<String, Object> members(Map<?, ?> map) {
+        Map<String, Object> members = new LinkedHashMap<>();
+        map.forEach((key, value) -> members.put(String.valueOf(key), value));
+        return members;
     }
 
     static String text(Map<String, Object> object, String member, String otherwise) {

@@ -2,6 +2,7 @@ package dev.kagami.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kagami.vm.GuestTerminal;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
@@ -50,7 +51,7 @@ final class ExecStreamTest {
 
     private static Command fed(ByteBuffer frames) {
         Command command = new Command();
-        ExecStream.feed(command, new ByteArrayInputStream(frames.array(), 0, frames.position()));
+        ExecStream.feed(command, null, new ByteArrayInputStream(frames.array(), 0, frames.position()));
         return command;
     }
 
@@ -63,6 +64,20 @@ final class ExecStreamTest {
         Command command = fed(frame(0, 5, "hello").put((byte) 0).putInt(0));
         assertThat(command.input.toString(StandardCharsets.US_ASCII)).isEqualTo("hello");
         assertThat(command.killed).isTrue();
+    }
+
+    @Test
+    void aTerminalGetsTheSizesThatTheClientSendsAndNothingElseDoes() {
+        GuestTerminal terminal = new GuestTerminal("xterm", new GuestTerminal.Size(80, 24));
+        ByteBuffer sizes = ByteBuffer.allocate(100);
+        sizes.put((byte) 6).putInt(4).putShort((short) 0xFFFF).putShort((short) 50);
+        Command command = new Command();
+        ExecStream.feed(command, terminal, new ByteArrayInputStream(sizes.array(), 0, sizes.position()));
+        assertThat(terminal.size()).isEqualTo(new GuestTerminal.Size(65_535, 50));
+        sizes.put((byte) 6).putInt(4).putInt(0);
+        ExecStream.feed(command, terminal, new ByteArrayInputStream(sizes.array(), 0, sizes.position()));
+        assertThat(terminal.size()).isEqualTo(new GuestTerminal.Size(65_535, 50));
+        assertThat(fed(sizes.limit(9)).killed).isTrue();
     }
 
     @Test

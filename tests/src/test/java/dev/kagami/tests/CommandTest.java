@@ -62,6 +62,64 @@ final class CommandTest {
         }
     }
 
+    @Test
+    void aCommandOnATerminalGetsKeysAndSizesAndTheTerminalItsSettingsBack() throws Exception {
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/script")), "script(1) gives the test a terminal");
+        Guests.cloud();
+        Path out = directory.resolve("out");
+        String kagami = String.join(" ", ChildGuest.program()).replace("$", "\\$");
+        Path script = Files.writeString(directory.resolve("script"), """
+                stty columns 99 rows 33
+                KAGAMI run -d --name t --memory 256M || exit
+                stty -g >before
+                KAGAMI exec -t t 'stty size; sh; exit 7'; echo status=$?
+                stty -g >after
+                (until [ -e resize ]; do sleep 0.1; done; stty columns 120 rows 50 </dev/tty) &
+                KAGAMI exec -t t 'trap "stty size" WINCH; echo second; while :; do sleep 0.1; done'; echo killed=$?
+                stty -g >killed
+                KAGAMI stop --force t; echo end
+                """.replace("KAGAMI", kagami));
+        ProcessBuilder builder = new ProcessBuilder("script", "-qec", "sh " + script, "/dev/null");
+        builder.environment().put("XDG_RUNTIME_DIR", directory.toString());
+        builder.environment().put("XDG_DATA_HOME", directory.resolve("data").toString());
+        Process process = builder.directory(directory.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(out.toFile())
+                .start();
+        try {
+            await(process, out, "33 99", BOOT);
+            type(process, "sleep 99\n");
+            Thread.sleep(500);
+            type(process, "\003");
+            type(process, "echo again=$?\n");
+            await(process, out, "again=130", SOON);
+            type(process, "exit\n");
+            await(process, out, "status=7", SOON);
+            await(process, out, "second", SOON);
+            Files.createFile(directory.resolve("resize"));
+            await(process, out, "50 120", SOON);
+            process.descendants()
+                    .filter(child -> child.info().commandLine().orElse("").contains(" exec -t t"))
+                    .filter(child -> child.children().findAny().isEmpty())
+                    .forEach(ProcessHandle::destroy);
+            await(process, out, "end", SOON);
+            assertThat(Files.readString(out)).contains("killed=143");
+            String before = Files.readString(directory.resolve("before"));
+            assertThat(directory.resolve("after")).hasContent(before);
+            assertThat(directory.resolve("killed")).hasContent(before);
+        } finally {
+            process.descendants().forEach(ProcessHandle::destroyForcibly);
+            process.destroyForcibly();
+            List<String> stop = ChildGuest.program();
+            stop.addAll(List.of("stop", "--force", "t"));
+            // It has a session of its own, and is there still when something went wrong.
+            builder.command(stop)
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .start()
+                    .waitFor();
+        }
+    }
+
     private static void type(Process process, String keys) throws Exception {
         process.getOutputStream().write(keys.getBytes(StandardCharsets.US_ASCII));
         process.getOutputStream().flush();

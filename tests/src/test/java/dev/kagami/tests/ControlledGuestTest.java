@@ -9,6 +9,7 @@ import dev.kagami.control.ControlServer;
 import dev.kagami.control.Machines;
 import dev.kagami.control.SharedConsole;
 import dev.kagami.vm.ErrorCode;
+import dev.kagami.vm.GuestTerminal;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.VirtualMachine;
@@ -23,6 +24,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,7 +57,40 @@ final class ControlledGuestTest {
                 assertThat(result.stderr()).asString().isEqualTo("oops\n");
                 assertThat(client.scrollback()).asString().contains("Linux version");
                 streams(machines);
+                terminal(machines);
             }
+        }
+    }
+
+    private static void terminal(Machines machines) throws Exception {
+        GuestTerminal terminal = new GuestTerminal("vt100", new GuestTerminal.Size(91, 33));
+        PipedOutputStream typed = new PipedOutputStream();
+        PipedInputStream input = new PipedInputStream(typed);
+        PipedInputStream printed = new PipedInputStream();
+        PipedOutputStream output = new PipedOutputStream(printed);
+        AtomicInteger status = new AtomicInteger(-1);
+        CountDownLatch started = new CountDownLatch(1);
+        try (ControlClient client = machines.connect("foobar");
+                BufferedReader lines = new BufferedReader(new InputStreamReader(printed))) {
+            Thread talk = Thread.ofPlatform()
+                    .start(() -> status.set(client.exec(
+                            "stty -echo; trap 'stty size' WINCH; trap 'exit 9' INT; echo $TERM; stty size; echo up >&2;"
+                                    + " while :; do sleep 0.1; done",
+                            terminal,
+                            input,
+                            output,
+                            started::countDown,
+                            Duration.ofMinutes(1))));
+            started.await();
+            assertThat(lines.readLine()).isEqualTo("vt100");
+            assertThat(lines.readLine()).isEqualTo("33 91");
+            assertThat(lines.readLine()).isEqualTo("up");
+            terminal.resize(new GuestTerminal.Size(120, 50));
+            assertThat(lines.readLine()).isEqualTo("50 120");
+            typed.write(3);
+            typed.flush();
+            talk.join();
+            assertThat(status).hasValue(9);
         }
     }
 

@@ -29,6 +29,9 @@ public final class ExecOptions {
     @Nullable
     OutputStream error;
 
+    @Nullable
+    GuestTerminal terminal;
+
     Duration timeout = FOR_EVER;
 
     ExecOptions() {}
@@ -108,6 +111,17 @@ public final class ExecOptions {
     public ExecOptions stderr(OutputStream output) {
         error = output;
         return this;
+    }
+
+    /**
+     * Gives the command a terminal in place of three pipes, and a {@code TERM} to match.
+     *
+     * @param terminal its type and size, which can be changed while the command runs
+     * @return this
+     */
+    public ExecOptions terminal(GuestTerminal terminal) {
+        this.terminal = terminal;
+        return environment("TERM", terminal.type());
     }
 
     /**

@@ -160,14 +160,30 @@ final class GuestControl {
             String command, ExecOptions options, @Nullable OutputStream output, @Nullable OutputStream error)
             throws InterruptedException {
         Duration patience = options.timeout.equals(ExecOptions.FOR_EVER) ? BOOT : options.timeout;
+        GuestTerminal terminal = options.terminal;
         try {
-            return client().start(
+            GuestProcess process = client().start(
                             new GuestCommand(
-                                    command, options.environment, options.directory, options.user, output, error),
+                                    command,
+                                    options.environment,
+                                    options.directory,
+                                    options.user,
+                                    output,
+                                    error,
+                                    terminal == null ? null : window(terminal)),
                             patience);
+            if (terminal != null) {
+                terminal.onResize(() -> process.resize(window(terminal)));
+            }
+            return process;
         } catch (AgentException e) {
             throw unavailable(e);
         }
+    }
+
+    private static GuestCommand.Window window(GuestTerminal terminal) {
+        GuestTerminal.Size size = terminal.size();
+        return new GuestCommand.Window(size.columns(), size.rows());
     }
 
     void copyTo(Path source, String target) throws InterruptedException {
