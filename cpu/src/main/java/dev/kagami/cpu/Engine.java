@@ -1,6 +1,7 @@
 package dev.kagami.cpu;
 
 import dev.kagami.memory.GuestMemory;
+import java.util.SortedSet;
 
 /** A way to virtualize CPUs. Found by {@link java.util.ServiceLoader}; implementations are stateless and thread-safe. */
 public interface Engine {
@@ -26,6 +27,14 @@ public interface Engine {
 
     /** {@return the model that guests get unless another is asked for: the best that is fast here} */
     CpuModel defaultModel();
+
+    /**
+     * Lists what guests with a CPU model are shown of CPUID.
+     *
+     * @param model a supported one
+     * @return names of features, as Linux has them
+     */
+    SortedSet<String> features(CpuModel model);
 
     /**
      * Makes the processors of one machine.

@@ -217,6 +217,7 @@ public final class Snapshot implements AutoCloseable {
         return new MachineDescription(
                 config.cpus(),
                 config.cpuModel().of(engine).label(),
+                String.join(" ", engine.features(config.cpuModel().of(engine))),
                 config.memory().bytes(),
                 String.join(
                         ",",
@@ -254,8 +255,22 @@ public final class Snapshot implements AutoCloseable {
                         "snapshot %s is of another machine: %s".formatted(name, String.join("; ", differences)),
                         "describe the machine as it was when it was saved");
             }
+            checkFeatures(saved.cpuFeatures(), now.cpuFeatures());
         } catch (SnapshotException e) {
             throw refused(name, e);
+        }
+    }
+
+    /** What a model has depends on the host and on the version of Kagami. More than before does a guest no harm. */
+    private void checkFeatures(String saved, String now) {
+        List<String> missing = new ArrayList<>(List.of(saved.split(" ")));
+        missing.removeAll(List.of(now.split(" ")));
+        if (!missing.isEmpty()) {
+            throw new KagamiException(
+                    ErrorCode.SNAPSHOT_MISMATCH,
+                    "the guest of snapshot %s was shown CPU features that it can't have here: %s"
+                            .formatted(name, String.join(" ", missing)),
+                    "restore it on a host, or with an engine, that has them; see --engine");
         }
     }
 

@@ -14,7 +14,10 @@ import dev.kagami.cpu.X86State;
 import dev.kagami.memory.GuestMemory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.Semaphore;
 
 /** An engine whose CPUs run a Java function in place of guest code. */
@@ -64,6 +67,11 @@ final class FakeEngine implements Engine {
     @Override
     public Availability supports(CpuModel model) {
         return model == CpuModel.V4 ? new Availability.Unavailable("nothing here is so new") : availability;
+    }
+
+    @Override
+    public SortedSet<String> features(CpuModel model) {
+        return new TreeSet<>(Set.of(model.label()));
     }
 
     @Override

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.kagami.platform.device.IoApicState;
 import dev.kagami.vm.VirtualMachine.State;
+import dev.kagami.vm.snapshot.MachineDescription;
 import dev.kagami.vm.snapshot.RecordCodec;
 import dev.kagami.vm.snapshot.SavedConfig;
 import dev.kagami.vm.snapshot.SnapshotException;
@@ -373,6 +374,43 @@ final class SaveTest {
                 file,
                 "CPUs: 1",
                 "2 in the description");
+    }
+
+    @Test
+    void aCpuWithoutAFeatureThatTheGuestWasShownIsRefusedByItsNameAndOneWithMoreIsNot() throws Exception {
+        saveOne();
+        byte[] good = Files.readAllBytes(file);
+        renameFeature("avx2", "amx9");
+        KagamiException refused = refused(
+                ErrorCode.SNAPSHOT_MISMATCH,
+                () -> VirtualMachine.restore(file).close(),
+                file,
+                "CPU features",
+                ": amx9");
+        assertThat(refused).hasMessageNotContaining("avx");
+        Files.write(file, good);
+        renameFeature("avx2 ", "");
+        VirtualMachine.restore(file).close();
+    }
+
+    private void renameFeature(String name, String other) throws IOException {
+        RecordCodec<MachineDescription> codec = RecordCodec.of(MachineDescription.class);
+        SnapshotEditor.edit(
+                file,
+                sections -> sections.computeIfPresent("machine", (section, old) -> {
+                    MachineDescription saved = codec.read(old.bytes());
+                    assertThat(saved.cpuFeatures()).contains(name);
+                    return new SnapshotEditor.Section(
+                            old.schema(),
+                            codec.write(new MachineDescription(
+                                    saved.cpus(),
+                                    saved.cpuModel(),
+                                    saved.cpuFeatures().replace(name, other),
+                                    saved.memory(),
+                                    saved.devices(),
+                                    saved.debugExitPort(),
+                                    saved.testDevice())));
+                }));
     }
 
     @Test

@@ -7,8 +7,10 @@ import dev.kagami.cpu.Engine;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Processors;
 import dev.kagami.cpu.Timers;
+import dev.kagami.cpu.x86.interpreter.FeatureNames;
 import dev.kagami.cpu.x86.interpreter.InterpreterProcessors;
 import dev.kagami.memory.GuestMemory;
+import java.util.SortedSet;
 
 /** The portable engine: interprets x86-64 code, needs nothing but a JVM. */
 public final class InterpreterEngine implements Engine {
@@ -40,6 +42,11 @@ public final class InterpreterEngine implements Engine {
         return model == CpuModel.V4
                 ? new Availability.Unavailable("the interpreter has no AVX-512")
                 : new Availability.Available();
+    }
+
+    @Override
+    public SortedSet<String> features(CpuModel model) {
+        return FeatureNames.of(model);
     }
 
     @Override

@@ -7,8 +7,10 @@ import dev.kagami.cpu.Engine;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Processors;
 import dev.kagami.cpu.Timers;
+import dev.kagami.cpu.x86.interpreter.FeatureNames;
 import dev.kagami.cpu.x86.interpreter.InterpreterProcessors;
 import dev.kagami.memory.GuestMemory;
+import java.util.SortedSet;
 
 /** The engine that translates guest code to host code. */
 public final class NativeEngine implements Engine {
@@ -53,6 +55,11 @@ public final class NativeEngine implements Engine {
             case V3 -> HostFeatures.check(HostFeatures.AVX_NEEDED);
             case V4 -> new Availability.Unavailable("the native engine has no AVX-512");
         };
+    }
+
+    @Override
+    public SortedSet<String> features(CpuModel model) {
+        return FeatureNames.of(model);
     }
 
     @Override

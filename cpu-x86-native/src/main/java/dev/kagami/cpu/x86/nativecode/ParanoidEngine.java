@@ -8,6 +8,7 @@ import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Processors;
 import dev.kagami.cpu.Timers;
 import dev.kagami.memory.GuestMemory;
+import java.util.SortedSet;
 
 /**
  * The native engine with rare events forced to happen often, to find defects of it: a guest must not see a difference. The
@@ -45,6 +46,11 @@ public final class ParanoidEngine implements Engine {
     @Override
     public Availability supports(CpuModel model) {
         return engine.supports(model);
+    }
+
+    @Override
+    public SortedSet<String> features(CpuModel model) {
+        return engine.features(model);
     }
 
     @Override

@@ -18,7 +18,7 @@ final class Cpuid {
     static final int SIGNATURE = 0x0002_06C2;
 
     // Leaf 1, EDX.
-    private static final int FEATURES_EDX = 1 // FPU
+    static final int FEATURES_EDX = 1 // FPU
             | 1 << 2 // DE
             | 1 << 3 // PSE
             | 1 << 4 // TSC
@@ -46,7 +46,7 @@ final class Cpuid {
     private static final int EDX_APIC = 1 << 9;
 
     // Leaf 1, ECX, without OSXSAVE.
-    private static final int FEATURES_ECX = 1 // SSE3
+    static final int FEATURES_ECX = 1 // SSE3
             | 1 << 1 // PCLMULQDQ
             | 1 << 9 // SSSE3
             | 1 << 13 // CMPXCHG16B
@@ -65,7 +65,7 @@ final class Cpuid {
     private static final int ECX_OSXSAVE = 1 << 27;
 
     // Leaf 7, EBX.
-    private static final int STRUCTURED_EBX = 1 // FSGSBASE
+    static final int STRUCTURED_EBX = 1 // FSGSBASE
             | 1 << 3 // BMI1
             | 1 << 7 // SMEP
             | 1 << 8 // BMI2
@@ -79,34 +79,34 @@ final class Cpuid {
             | 1 << 29; // SHA
 
     // Leaf 7, ECX.
-    private static final int STRUCTURED_ECX = 1 << 2 // UMIP
+    static final int STRUCTURED_ECX = 1 << 2 // UMIP
             | 1 << 8 // GFNI
             | 1 << 16 // LA57
             | 1 << 22; // RDPID
 
     // Leaf 7, EDX.
-    private static final int STRUCTURED_EDX = 1 << 4 // FSRM
+    static final int STRUCTURED_EDX = 1 << 4 // FSRM
             | 1 << 26 // IBRS and IBPB
             | 1 << 27 // STIBP
             | 1 << 29 // ARCH_CAPABILITIES
             | 1 << 31; // SSBD
 
     /** Leaf 7, subleaf 2, EDX: BHI_CTRL, so that a kernel need not clear branch history by software at every call. */
-    private static final int STRUCTURED_2_EDX = 1 << 4;
+    static final int STRUCTURED_2_EDX = 1 << 4;
 
     // Leaf 0x80000001.
-    private static final int EXTENDED_ECX = 1 // LAHF in 64-bit mode
+    static final int EXTENDED_ECX = 1 // LAHF in 64-bit mode
             | 1 << 5 // LZCNT
             | 1 << 8; // PREFETCHW
 
-    private static final int EXTENDED_EDX = 1 << 11 // SYSCALL
+    static final int EXTENDED_EDX = 1 << 11 // SYSCALL
             | 1 << 20 // NX
             | 1 << 26 // 1 GiB pages
             | 1 << 27 // RDTSCP
             | 1 << 29; // long mode
 
     // KVM features.
-    private static final int KVM_FEATURES = 1 // clock source at the old MSRs
+    static final int KVM_FEATURES = 1 // clock source at the old MSRs
             | 1 << 1 // no delay needed for I/O
             | 1 << 3 // clock source
             | 1 << 6 // paravirtual EOI

@@ -35,6 +35,20 @@ class ProcessorFeaturesTest {
     }
 
     @Test
+    void whatModelsShowHasNamesAndEachLevelHasWhatTheLowerOneHas() {
+        assertThat(FeatureNames.of(CpuModel.V2))
+                .contains("fpu", "sse4_2", "lm", "sha_ni")
+                .doesNotContain("avx", "avx2");
+        assertThat(FeatureNames.of(CpuModel.V3))
+                .containsAll(FeatureNames.of(CpuModel.V2))
+                .contains("avx", "avx2", "fma", "f16c")
+                .doesNotContain("vaes");
+        assertThat(FeatureNames.of(CpuModel.MAX))
+                .containsAll(FeatureNames.of(CpuModel.V3))
+                .contains("vaes");
+    }
+
+    @Test
     void interpreterSaysThatItHasNoFourthLevel() {
         assertThat(new InterpreterEngine().supports(CpuModel.V4)).isInstanceOf(Availability.Unavailable.class);
         assertThatThrownBy(() -> ProcessorFeatures.of(CpuModel.V4)).isInstanceOf(IllegalArgumentException.class);
