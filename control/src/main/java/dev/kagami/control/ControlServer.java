@@ -9,6 +9,8 @@ import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.GuestTerminal;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MachineStateException;
+import dev.kagami.vm.MemoryBalloon;
+import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.SaveOption;
 import dev.kagami.vm.VirtualMachine;
 import java.io.ByteArrayInputStream;
@@ -98,6 +100,8 @@ public final class ControlServer implements AutoCloseable {
         router.add("POST", "/v1/machine/save", this::save);
         router.add("POST", "/v1/exec", this::exec);
         router.add("GET", "/v1/metrics", _ -> json(Messages.ofMetrics(machine.stats())));
+        router.add("GET", "/v1/balloon", _ -> balloon(balloon -> {}));
+        router.add("PUT", "/v1/balloon", this::setBalloon);
         router.add("GET", "/v1/forwards", _ -> forwards());
         router.add("POST", "/v1/forwards", this::addForward);
         router.add("DELETE", "/v1/forwards/{protocol}/{address}/{port}", this::removeForward);
@@ -171,6 +175,24 @@ public final class ControlServer implements AutoCloseable {
             Thread.currentThread().interrupt();
             return error(INTERNAL_ERROR, "INTERRUPTED", "the machine's process is ending", "start it again");
         }
+    }
+
+    private Response setBalloon(Request request) {
+        MemorySize target = Messages.toMemory(Json.read(request.body()), "targetBytes");
+        return balloon(balloon -> balloon.setTarget(target));
+    }
+
+    private Response balloon(Consumer<MemoryBalloon> action) {
+        if (machine.config().balloon() == null) {
+            return error(
+                    CONFLICT,
+                    "NO_BALLOON",
+                    "the machine '%s' has no memory balloon".formatted(name),
+                    "start it with one: kagami run --balloon");
+        }
+        MemoryBalloon balloon = machine.balloon();
+        action.accept(balloon);
+        return json(Messages.ofBalloon(balloon));
     }
 
     private Response forwards() {

@@ -5,6 +5,8 @@ import dev.kagami.vm.ExecResult;
 import dev.kagami.vm.GuestTerminal;
 import dev.kagami.vm.KagamiException;
 import dev.kagami.vm.MachineStateException;
+import dev.kagami.vm.MemoryBalloon;
+import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.Network;
 import dev.kagami.vm.VirtualMachine;
 import dev.kagami.vm.VirtualMachineStats;
@@ -147,6 +149,17 @@ final class Messages {
         object.put("exceptions", stats.exceptions());
         object.put("resets", stats.resets());
         return object;
+    }
+
+    static Map<String, Object> ofBalloon(MemoryBalloon balloon) {
+        Map<String, Object> object = new LinkedHashMap<>();
+        object.put("sizeBytes", balloon.size().bytes());
+        object.put("returnedBytes", balloon.returnedBytes());
+        return object;
+    }
+
+    static MemorySize toMemory(Map<String, Object> object, String member) {
+        return new MemorySize(number(object, member, 1, Long.MAX_VALUE));
     }
 
     static Map<String, Object> ofResult(ExecResult result) {

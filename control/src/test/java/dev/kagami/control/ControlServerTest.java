@@ -4,6 +4,7 @@ import static dev.kagami.control.Refusals.assertCode;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.kagami.vm.Balloon;
 import dev.kagami.vm.ErrorCode;
 import dev.kagami.vm.MemorySize;
 import dev.kagami.vm.Network;
@@ -61,6 +62,7 @@ final class ControlServerTest {
         machine = VirtualMachine.create(c -> c.linux(l -> l.kernel(kernel))
                 .memory(MemorySize.ofMebibytes(16))
                 .network(Network.nat())
+                .balloon(Balloon.firm())
                 .serial(s -> s.input(console.input()).output(console.output())));
         machine.start();
         server = ControlServer.start(claim, machine, console);
@@ -171,6 +173,31 @@ final class ControlServerTest {
     }
 
     @Test
+    void theBalloonTellsItsSizeAndTakesATargetUpToTheMemory() throws Exception {
+        String put = "PUT /v1/balloon HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s";
+        for (long target : new long[] {8 << 20, 16 << 20}) {
+            String body = "{\"targetBytes\":%d}".formatted(target);
+            assertThat(raw(put.formatted(body.length(), body))).contains(" 200 ", "\"sizeBytes\":16777216");
+        }
+        for (String body : List.of("{\"targetBytes\":16777217}", "{\"targetBytes\":0}", "{}")) {
+            assertThat(raw(put.formatted(body.length(), body))).contains(" 400 ", "BAD_REQUEST");
+        }
+        assertThat(raw("GET /v1/balloon HTTP/1.0\r\n\r\n")).contains(" 200 ", "\"returnedBytes\":0");
+        Path kernel = kernel();
+        try (Machines.Claim other = machines.claim("other");
+                VirtualMachine without = VirtualMachine.create(c -> c.linux(l -> l.kernel(kernel)))) {
+            ControlServer second = ControlServer.start(other, without, console);
+            try {
+                String answer =
+                        raw(other.socket(), "GET /v1/balloon HTTP/1.0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+                assertThat(answer).contains(" 409 ", "NO_BALLOON", "--balloon");
+            } finally {
+                second.close();
+            }
+        }
+    }
+
+    @Test
     void forwardsAreAddedListedAndRemoved() throws Exception {
         try (ControlClient client = machines.connect("foobar")) {
             Network.Forward wanted = new Network.Forward(
@@ -230,8 +257,12 @@ final class ControlServerTest {
     }
 
     private String raw(byte[] request) throws IOException {
+        return raw(claim.socket(), request);
+    }
+
+    private static String raw(Path socket, byte[] request) throws IOException {
         try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-            channel.connect(UnixDomainSocketAddress.of(claim.socket()));
+            channel.connect(UnixDomainSocketAddress.of(socket));
             ByteBuffer bytes = ByteBuffer.wrap(request);
             try {
                 while (bytes.hasRemaining()) {
