@@ -711,9 +711,18 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     @Override
-    public void writesTrapped(int pageNumber, int writers, long page) {
+    public void writesTrapped(int pageNumber, int writers, long address) {
         flushes++;
-        tlb.trapWrites(ram().address() + (long) pageNumber * PAGE_SIZE, writers, page);
+        tlb.trapWrites(hostPage(pageNumber), writers, address);
+    }
+
+    @Override
+    public boolean mayWrite(int pageNumber, long address) {
+        return tlb.mayWrite(hostPage(pageNumber), address);
+    }
+
+    private long hostPage(int pageNumber) {
+        return ram().address() + (long) pageNumber * PAGE_SIZE;
     }
 
     @Override

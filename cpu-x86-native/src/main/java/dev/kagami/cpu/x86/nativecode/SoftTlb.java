@@ -2,6 +2,7 @@ package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
+import dev.kagami.cpu.x86.interpreter.Writers;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -157,16 +158,16 @@ final class SoftTlb {
      *
      * @param hostPage its address
      * @param writers which tables may have it, see {@link TranslatingVcpu#mayHaveWritable}
-     * @param page see {@link TranslatingVcpu#writesTrapped}
+     * @param address see {@link TranslatingVcpu#writesTrapped}
      */
-    void trapWrites(long hostPage, int writers, long page) {
+    void trapWrites(long hostPage, int writers, long address) {
         for (int table = 0; table < used.length; table++) {
             UsedSlots slots = used[table];
             if (slots == null || !TranslatingVcpu.mayHaveWritable(table, writers)) {
                 continue;
             }
-            if (page != TranslatingVcpu.ANY_PAGE) {
-                trapWrites(table, slot(page), hostPage);
+            if (address != Writers.ANYBODY) {
+                trapWrites(table, slot(address), hostPage);
                 continue;
             }
             for (int i = 0; i < slots.count(); i++) {
@@ -176,9 +177,28 @@ final class SoftTlb {
     }
 
     private void trapWrites(int table, int slot, long hostPage) {
-        long at = table * TABLE_BYTES + 8L * slot;
-        if (memory.get(LONG, at + HOST) - memory.get(LONG, at + WRITES) == hostPage) {
-            memory.set(LONG, at + WRITES, none(slot));
+        if (mayWrite(table, slot, hostPage)) {
+            memory.set(LONG, table * TABLE_BYTES + 8L * slot + WRITES, none(slot));
         }
+    }
+
+    private boolean mayWrite(int table, int slot, long hostPage) {
+        long at = table * TABLE_BYTES + 8L * slot;
+        return memory.get(LONG, at + HOST) - memory.get(LONG, at + WRITES) == hostPage;
+    }
+
+    /**
+     * {@return whether a host page can be written by a table's entry for an address}
+     *
+     * @param hostPage its address
+     * @param address see {@link TranslatingVcpu#mayWrite}
+     */
+    boolean mayWrite(long hostPage, long address) {
+        for (int table = 0; table < used.length; table++) {
+            if (used[table] != null && mayWrite(table, slot(address), hostPage)) {
+                return true;
+            }
+        }
+        return false;
     }
 }

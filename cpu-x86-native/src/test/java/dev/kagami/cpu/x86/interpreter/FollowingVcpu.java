@@ -145,5 +145,10 @@ final class FollowingVcpu extends TranslatingVcpu {
     public void addressSpaceSelected(int space) {}
 
     @Override
-    public void writesTrapped(int pageNumber, int writers, long page) {}
+    public void writesTrapped(int pageNumber, int writers, long address) {}
+
+    @Override
+    public boolean mayWrite(int pageNumber, long address) {
+        return false;
+    }
 }

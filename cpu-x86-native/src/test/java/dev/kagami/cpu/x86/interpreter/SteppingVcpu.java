@@ -121,5 +121,10 @@ final class SteppingVcpu extends TranslatingVcpu {
     public void addressSpaceSelected(int space) {}
 
     @Override
-    public void writesTrapped(int pageNumber, int writers, long page) {}
+    public void writesTrapped(int pageNumber, int writers, long address) {}
+
+    @Override
+    public boolean mayWrite(int pageNumber, long address) {
+        return false;
+    }
 }

@@ -80,8 +80,6 @@ final class Mmu {
     /** log2 of the smallest large page's size. */
     private static final int PIECE_SHIFT = 21;
 
-    private static final int ONLY_WRITERS = 4096;
-
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -128,11 +126,8 @@ final class Mmu {
 
     private long hugeHigh;
 
-    /**
-     * For some pages of RAM, the linear page by which alone they are in TLBs with the right to be written: the page's number in the
-     * upper half, the linear one's lower bits in the lower half. Kernels write most of what becomes code by one mapping.
-     */
-    private final long[] onlyWriter = new long[ONLY_WRITERS];
+    /** For pages of RAM of which {@link #writable} isn't 0, by which linear pages that is. */
+    private final Writers writers;
 
     // Results of a walk.
     private long physical;
@@ -150,7 +145,7 @@ final class Mmu {
         memory = cpu.memory;
         ram = memory.segment();
         writable = new byte[(int) (memory.size() >>> PAGE_SHIFT)];
-        Arrays.fill(onlyWriter, -1);
+        writers = new Writers(writable.length);
         makeTable(COMMON_TABLE);
         makeTables(0);
     }
@@ -439,14 +434,39 @@ final class Mmu {
     }
 
     private void noteWriter(int number, long page) {
-        long writer = (long) number << 32 | page >>> PAGE_SHIFT & 0xFFFF_FFFFL;
-        int place = number & ONLY_WRITERS - 1;
         if (writable[number] == 0) {
-            onlyWriter[place] = writer;
-        } else if (onlyWriter[place] >> 32 == number && onlyWriter[place] != writer) {
-            onlyWriter[place] = -1;
+            writers.set(number, page);
+        } else if (!writers.has(number, page)) {
+            for (int i = 0; i < Writers.COUNT; i++) {
+                if (!mayWrite(number, writers.get(number, i))) {
+                    writers.remove(number, i);
+                }
+            }
+            writers.add(number, page);
         }
         writable[number] |= (byte) writers(table);
+    }
+
+    /** {@return whether a TLB lets a page of RAM be written at an address as {@link Writers} know it} */
+    private boolean mayWrite(int number, long address) {
+        if (address == Writers.NOBODY) {
+            return false;
+        }
+        if (address == Writers.ANYBODY) {
+            return true;
+        }
+        int slot = slot(address);
+        for (int i = 0; i < TABLES; i++) {
+            if (tables[i] != null && mayWrite(tables[i], slot, number)) {
+                return true;
+            }
+        }
+        TranslationListener listener = cpu.translations;
+        return listener != null && listener.mayWrite(number, address);
+    }
+
+    private static boolean mayWrite(long[] tlb, int slot, int number) {
+        return tlb[slot + 1] != NO_TAG && tlb[slot + 1] + tlb[slot + 2] >>> PAGE_SHIFT == number;
     }
 
     private boolean watchedByDebugger(long page) {
@@ -852,21 +872,27 @@ final class Mmu {
      * thread or by that of the CPU that holds the rendezvous.
      */
     void trapWrites(int pageNumber) {
-        int writers = writable[pageNumber];
-        if (writers == 0) {
+        int where = writable[pageNumber];
+        if (where == 0) {
             return;
         }
         writable[pageNumber] = 0;
-        long only = onlyWriter[pageNumber & ONLY_WRITERS - 1];
-        boolean one = only >> 32 == pageNumber;
-        long page = one ? (only & 0xFFFF_FFFFL) << PAGE_SHIFT : TranslationListener.ANY_PAGE;
+        for (int i = 0; i < Writers.COUNT; i++) {
+            long address = writers.get(pageNumber, i);
+            if (address != Writers.NOBODY) {
+                trapWrites(pageNumber, where, address);
+            }
+        }
+    }
+
+    private void trapWrites(int pageNumber, int where, long address) {
         for (int number = 0; number < TABLES; number++) {
             long[] tlb = tables[number];
-            if (tlb == null || !mayHaveWritable(number, writers)) {
+            if (tlb == null || !mayHaveWritable(number, where)) {
                 continue;
             }
-            if (one) {
-                trapWrites(tlb, slot(page), pageNumber);
+            if (address != Writers.ANYBODY) {
+                trapWrites(tlb, slot(address), pageNumber);
                 continue;
             }
             for (int i = 0; i < used[number].count(); i++) {
@@ -875,12 +901,12 @@ final class Mmu {
         }
         TranslationListener listener = cpu.translations;
         if (listener != null) {
-            listener.writesTrapped(pageNumber, writers, page);
+            listener.writesTrapped(pageNumber, where, address);
         }
     }
 
     private static void trapWrites(long[] tlb, int slot, int pageNumber) {
-        if (tlb[slot + 1] != NO_TAG && tlb[slot + 1] + tlb[slot + 2] >>> PAGE_SHIFT == pageNumber) {
+        if (mayWrite(tlb, slot, pageNumber)) {
             tlb[slot + 1] = NO_TAG;
         }
     }

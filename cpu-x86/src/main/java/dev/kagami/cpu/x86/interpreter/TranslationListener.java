@@ -2,9 +2,6 @@ package dev.kagami.cpu.x86.interpreter;
 
 /** Told by a CPU what host code that runs in place of the interpreter must know. */
 interface TranslationListener {
-    /** Stands for all linear pages. */
-    long ANY_PAGE = -1;
-
     /** An event is pending: translated code must be left soon. Called from any thread. */
     void eventPending();
 
@@ -38,9 +35,17 @@ interface TranslationListener {
      *
      * @param pageNumber number of the page
      * @param writers which tables may let it be written, see {@link Mmu#mayHaveWritable}
-     * @param address an address that has bits 12 to 31 of the only linear page by which it may be written so, or {@link #ANY_PAGE}
+     * @param address where, as far as {@link Writers} tell, or {@link Writers#ANYBODY}
      */
     void writesTrapped(int pageNumber, int writers, long address);
+
+    /**
+     * {@return whether a page of RAM can still be written at an address, so that it will have to be looked for there}
+     *
+     * @param pageNumber number of the page
+     * @param address where, as far as {@link Writers} tell
+     */
+    boolean mayWrite(int pageNumber, long address);
 
     /** {@return about how many bytes of memory translated code takes} Called from any thread. */
     long codeBytes();
