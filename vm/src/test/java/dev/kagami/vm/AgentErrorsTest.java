@@ -29,7 +29,7 @@ final class AgentErrorsTest {
     private static final int GREETING = TOKEN + 8;
     private static final int HELLO = 16;
     private static final int STDOUT = 17;
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     @TempDir
     private Path directory;
@@ -62,7 +62,7 @@ final class AgentErrorsTest {
     void anAgentOfAnotherVersionIsAnError() {
         GuestControl guest = control(patience -> new Agent(VERSION + 1));
         KagamiException error =
-                refused(ErrorCode.GUEST_AGENT_UNAVAILABLE, () -> guest.exec("true", o -> {}), "version 2");
+                refused(ErrorCode.GUEST_AGENT_UNAVAILABLE, () -> guest.exec("true", o -> {}), "version 3");
         assertThat(error.hint()).contains("agent's port");
     }
 
@@ -120,8 +120,8 @@ final class AgentErrorsTest {
         refused(ErrorCode.COPY_FAILED, () -> guest.copyTo(directory, "tmp/x"), directory, "'tmp/x' is not an absolute");
         refused(ErrorCode.COPY_FAILED, () -> guest.copyFrom("etc", directory), "etc", directory);
         GuestControl late = control(patience -> new Agent(VERSION + 1));
-        refused(ErrorCode.GUEST_AGENT_UNAVAILABLE, () -> late.copyTo(directory, "/tmp/x"), "version 2");
-        refused(ErrorCode.GUEST_AGENT_UNAVAILABLE, () -> late.copyFrom("/tmp/x", directory.resolve("x")), "version 2");
+        refused(ErrorCode.GUEST_AGENT_UNAVAILABLE, () -> late.copyTo(directory, "/tmp/x"), "version 3");
+        refused(ErrorCode.GUEST_AGENT_UNAVAILABLE, () -> late.copyFrom("/tmp/x", directory.resolve("x")), "version 3");
     }
 
     @Test
