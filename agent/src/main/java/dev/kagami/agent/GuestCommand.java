@@ -34,6 +34,17 @@ public record GuestCommand(
 
         /** Checks the numbers. */
         public Window {
+            check(columns, rows);
+        }
+
+        /**
+         * Checks a size.
+         *
+         * @param columns width in characters
+         * @param rows height in characters
+         * @throws IllegalArgumentException if one isn't 1 to 65535
+         */
+        public static void check(int columns, int rows) {
             if (columns < 1 || columns > MAX || rows < 1 || rows > MAX) {
                 throw new IllegalArgumentException(
                         "a terminal has 1 to %d columns and rows, not %d and %d".formatted(MAX, columns, rows));

@@ -1,5 +1,7 @@
 package dev.kagami.vm;
 
+import dev.kagami.agent.GuestCommand;
+
 /**
  * A terminal that a command in a guest has for its standard input, output and error; {@link ExecOptions#terminal}. One object is
  * for one command. Thread-safe.
@@ -8,8 +10,6 @@ package dev.kagami.vm;
  * standard output. When it ends, the terminal is hung up, which ends what it has left behind.
  */
 public final class GuestTerminal {
-    private static final int MAX = 0xFFFF;
-
     private final String type;
     private Size size;
     private Runnable listener = () -> {};
@@ -23,10 +23,7 @@ public final class GuestTerminal {
     public record Size(int columns, int rows) {
         /** Checks the numbers. */
         public Size {
-            if (columns < 1 || columns > MAX || rows < 1 || rows > MAX) {
-                throw new IllegalArgumentException(
-                        "a terminal has 1 to %d columns and rows, not %d and %d".formatted(MAX, columns, rows));
-            }
+            GuestCommand.Window.check(columns, rows);
         }
     }
 

@@ -230,17 +230,15 @@ final class EntryCode {
         asm.clear();
         systemReturn = position;
         changePrivilege(3, StateBlock.SYSTEM_RETURN_SELECTORS, StateBlock.USER_TLB, StateBlock.USER_JUMPS);
-        asm.loadState32(Assembler.RCX, StateBlock.VECTORS_TAKEN);
-        int none = asm.jumpIfEcxZero();
-        int some = asm.jump();
-        asm.landShort(none);
-        int done = asm.jump();
-        asm.land(some);
+        // The flags are about to be loaded.
+        asm.loadState32(Registers.VALUE, StateBlock.VECTORS_TAKEN);
+        asm.arithmeticConstant(AND, Registers.VALUE, 1, false);
+        int notTaken = asm.jumpIf(ZERO);
         loadVectors();
         asm.storeState32(StateBlock.VECTORS_HERE, 1);
         asm.loadState(Registers.VALUE, StateBlock.USER_JUMPS + 8);
         asm.storeState(Registers.VALUE, StateBlock.JUMPS);
-        asm.land(done);
+        asm.land(notTaken);
         asm.loadState(Registers.VALUE, StateBlock.REGISTERS + 8 * Registers.GUEST_R11);
         asm.push(Registers.VALUE);
         asm.arithmeticConstant(AND, Registers.VALUE, SystemCode.INTERRUPT_FLAG, false);

@@ -213,9 +213,10 @@ final class NativeVcpu extends TranslatingVcpu {
         vectors = false;
         if (needsVectors) {
             takeVectors();
+        } else {
+            useJumps();
         }
         state.set(LONG, StateBlock.TLB, tlb.address(table()));
-        useJumps();
         state.set(LONG, StateBlock.PAGE, instructionPointer() & -PAGE_SIZE);
         int position = block.entry;
         while (position >= 0) {

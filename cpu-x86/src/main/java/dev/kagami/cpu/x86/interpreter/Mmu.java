@@ -447,13 +447,10 @@ final class Mmu {
         writable[number] |= (byte) writers(table);
     }
 
-    /** {@return whether a TLB lets a page of RAM be written at an address as {@link Writers} know it} */
+    /** {@return whether a TLB lets a page of RAM be written at one address, as {@link Writers} know it} */
     private boolean mayWrite(int number, long address) {
         if (address == Writers.NOBODY) {
             return false;
-        }
-        if (address == Writers.ANYBODY) {
-            return true;
         }
         int slot = slot(address);
         for (int i = 0; i < TABLES; i++) {
