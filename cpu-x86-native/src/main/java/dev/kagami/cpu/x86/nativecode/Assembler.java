@@ -496,10 +496,26 @@ final class Assembler {
         return position - 1;
     }
 
+    /** loop to what follows: taken unless rcx is 1, which is taken from it. Returns the position of the displacement byte. */
+    int loop() {
+        emit(0xE2);
+        emit(0);
+        return position - 1;
+    }
+
     /** jecxz over what follows. Returns the position of the displacement byte. */
     int jumpIfEcxZero() {
         emit(0x67);
         return jumpIfRcxZero();
+    }
+
+    /** Makes a short jump lead to a position before it. */
+    void shortTo(int displacementAt, int target) {
+        int distance = target - (displacementAt + 1);
+        if (distance < Byte.MIN_VALUE) {
+            throw new AssertionError("short jump over " + distance);
+        }
+        set8(displacementAt, distance);
     }
 
     /** Makes a short jump lead to the current position. */

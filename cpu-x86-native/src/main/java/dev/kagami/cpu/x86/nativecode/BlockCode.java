@@ -60,6 +60,9 @@ final class BlockCode {
     /** Guest registers in scratch registers. */
     final ScratchCache scratch;
 
+    /** Where short jumps to cold code lead. */
+    final Islands islands;
+
     /** What was found out about the block beforehand. */
     final BlockPlan plan = new BlockPlan();
 
@@ -124,6 +127,7 @@ final class BlockCode {
     BlockCode(Assembler asm) {
         this.asm = asm;
         scratch = new ScratchCache(asm);
+        islands = new Islands(asm);
     }
 
     /** Begins a block. */
@@ -137,6 +141,7 @@ final class BlockCode {
             boolean userMode,
             EntryCode entry) {
         asm.clear();
+        islands.clear();
         vectors = withVectors;
         avx = withAvx;
         user = userMode;
@@ -154,7 +159,7 @@ final class BlockCode {
         pointerWindow = BlockPlan.NONE;
         code = bytes;
         guestStart = guest;
-        origin = position;
+        origin = position - Islands.HEAD_BYTES;
         entryPosition = position;
         coldPosition = positionOfCold;
         coldStart = Integer.MAX_VALUE;
@@ -165,6 +170,7 @@ final class BlockCode {
 
     /** Begins an instruction. */
     void beginInstruction() {
+        islands.room(Islands.INSTRUCTION);
         begin = asm.position();
         addressAt = NOWHERE;
         scratch.beginInstruction();
@@ -210,6 +216,7 @@ final class BlockCode {
     /** Takes back what was emitted since the current instruction began. */
     void takeBack(int stubsBefore) {
         asm.truncate(begin);
+        islands.truncate(begin);
         while (stubs.size() > stubsBefore) {
             stubs.removeLast();
         }
@@ -256,7 +263,7 @@ final class BlockCode {
 
     // ---------------------------------------------------------------- ways out
 
-    /** Makes a jump lead to an exit. */
+    /** Makes a jump lead to an exit: by the position of its displacement, or by its island's number if that is inverted. */
     private void stub(Exit exit, int jumpAt) {
         stubs.add(new Stub(jumpAt, exit, instructions, 0, 0, Assembler.NONE));
     }
@@ -269,6 +276,11 @@ final class BlockCode {
     /** Leaves before the current instruction. */
     void exit(Exit.Kind kind) {
         exit(begin(kind, guest()));
+    }
+
+    /** Makes a jump leave before the current instruction. */
+    void exit(Exit.Kind kind, int jumpAt) {
+        stub(begin(kind, guest()), jumpAt);
     }
 
     private void exit(Exit exit) {
@@ -397,17 +409,17 @@ final class BlockCode {
             user(exit);
             return;
         }
+        islands.room(Islands.LOOKUP);
         int offset = JumpCache.offset(target);
         asm.loadState(Registers.VALUE, StateBlock.JUMPS);
         asm.load(Registers.POINTER, Registers.VALUE, offset);
         asm.constant(Registers.ADDRESS, target);
-        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
-        int hit = asm.jumpIfRcxZero();
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 1);
         Exit exit = begin(Exit.Kind.INDIRECT, target);
         exit.constant = true;
-        exit(exit);
-        asm.landShort(hit);
+        stub(exit, jumpUnlessOne());
         asm.jumpMemory(Registers.VALUE, offset + 8);
+        islands.close();
     }
 
     /**
@@ -422,15 +434,15 @@ final class BlockCode {
             user(exit);
             return;
         }
+        islands.room(Islands.LOOKUP);
         JumpCache.emitPlace(asm);
         asm.load(Registers.POINTER, Registers.VALUE, 0);
-        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
-        int hit = asm.jumpIfRcxZero();
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 1);
         Exit exit = begin(Exit.Kind.INDIRECT, guest());
         exit.release = release;
-        exit(exit);
-        asm.landShort(hit);
+        stub(exit, jumpUnlessOne());
         asm.jumpMemory(Registers.VALUE, 8);
+        islands.close();
     }
 
     /**
@@ -439,10 +451,27 @@ final class BlockCode {
      * @param exit way out when nothing is known of its page
      */
     private void user(Exit exit) {
-        int hit = UserJumps.emitLookup(asm);
-        exit(exit);
-        asm.landShort(hit);
+        islands.room(Islands.LOOKUP);
+        UserJumps.emitLookup(asm);
+        stub(exit, jumpUnlessOne());
         UserJumps.emitGo(asm);
+        islands.close();
+    }
+
+    /**
+     * Emits a jump that is taken unless rcx is 1. One is taken from rcx in any case.
+     *
+     * @return the jump, for {@link #stub}
+     */
+    int jumpUnlessOne() {
+        if (HostFeatures.FAST_LOOP) {
+            return ~islands.add(asm.loop());
+        }
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, -1);
+        int one = asm.jumpIfRcxZero();
+        int other = asm.jump();
+        asm.landShort(one);
+        return other;
     }
 
     /** Goes on where SYSCALL goes; RCX and R11 are as it leaves them already. */
@@ -457,10 +486,11 @@ final class BlockCode {
 
     /** Leaves unless a page of RAM is mapped behind the block's own page. */
     void checkSecondPage(int page) {
+        islands.room(Islands.LOOKUP);
         address(Registers.ADDRESS, PAGE_SIZE);
         UserJumps.emitPlace(asm);
         asm.load(Registers.POINTER, Registers.VALUE, 0);
-        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, -UserJumps.BIAS);
         int mapped = asm.jumpIfRcxZero();
         int unmapped = asm.jump();
         asm.landShort(mapped);
@@ -518,9 +548,10 @@ final class BlockCode {
 
     /** Makes a jump lead to the current place in the cold code. */
     private void landCold(int jumpAt) {
-        asm.land(jumpAt);
-        if (jumpAt < coldStart) {
-            asm.set32(jumpAt, asm.get32(jumpAt) + coldDistance);
+        int at = jumpAt >= 0 ? jumpAt : islands.jump(~jumpAt);
+        asm.land(at);
+        if (at < coldStart) {
+            asm.set32(at, asm.get32(at) + coldDistance);
         }
     }
 
@@ -554,7 +585,10 @@ final class BlockCode {
             landCold(stub.jumpAt);
             Exit exit = stub.exit;
             boolean target = exit.kind == Exit.Kind.INDIRECT && !user;
-            if (target && exit.constant) {
+            boolean userTarget = exit.kind == Exit.Kind.INDIRECT && user && !exit.constant;
+            if (userTarget) {
+                UserJumps.emitAddress(asm);
+            } else if (target && exit.constant) {
                 asm.constant(Registers.ADDRESS, guestStart + exit.guest);
             } else if (target) {
                 // What was added is taken away again: not and 1 more is minus, and changes no flag.
@@ -569,7 +603,7 @@ final class BlockCode {
                 case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - stub.before;
                 case EVENT, DIRECT, INDIRECT -> exit.uncounted = 0;
             }
-            leave(exit, target ? group : stub.address != Assembler.NONE ? leaveMiss : leave);
+            leave(exit, target ? group : userTarget || stub.address != Assembler.NONE ? leaveMiss : leave);
         }
     }
 }

@@ -39,6 +39,9 @@ final class EntryCode {
     private int clockVectors;
     private int clockPlain;
 
+    // The same for a jump whose target is in StateBlock.ADDRESS, and not known.
+    private int missKnown;
+
     // The same for the second half of SYSCALL, and that of SYSRET.
     private int systemCallVectors;
     private int systemCallPlain;
@@ -169,11 +172,13 @@ final class EntryCode {
     }
 
     /**
-     * Emits what stands at position 0, where a jump goes whose target is {@link StateBlock#ADDRESS} when {@link UserJumps} knows
-     * no block there.
+     * Emits what stands at position 0, where a jump goes when {@link UserJumps} knows no block at its target.
      */
     Translator.Result emitMiss() {
         asm.clear();
+        UserJumps.emitAddressOfMiss(asm);
+        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
+        missKnown = asm.position();
         asm.pushConstant(0);
         int exitAt = asm.position() - Integer.BYTES;
         asm.loadState32(Assembler.RCX, StateBlock.VECTORS_HERE);
@@ -219,7 +224,7 @@ final class EntryCode {
         asm.load(Registers.POINTER, Registers.VALUE, 0);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
         int hit = asm.jumpIfRcxZero();
-        asm.jumpTo(position, 0);
+        asm.jumpTo(position, missKnown);
         asm.landShort(hit);
         asm.jumpMemory(Registers.VALUE, 8);
         return new Translator.Result(asm.bytes(), asm.position());
@@ -245,8 +250,11 @@ final class EntryCode {
         asm.storeRegister32(Registers.VALUE, StateBlock.INTERRUPT_FLAG);
         asm.popFlags();
         asm.move(Registers.ADDRESS, Registers.HOST[Registers.GUEST_RCX]);
-        int hit = UserJumps.emitLookup(asm);
-        asm.jumpTo(position, 0);
+        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
+        UserJumps.emitLookup(asm);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, -1);
+        int hit = asm.jumpIfRcxZero();
+        asm.jumpTo(position, missKnown);
         asm.landShort(hit);
         UserJumps.emitGo(asm);
         return new Translator.Result(asm.bytes(), asm.position());

@@ -19,7 +19,15 @@ final class HostFeatures {
     /** What the host must have for guests to have AVX. */
     static final List<String> AVX_NEEDED = List.of("avx", "avx2", "fma", "f16c");
 
-    private static final Set<String> FLAGS_FOUND = read();
+    private static final String VENDOR = "vendor_id";
+
+    /** Vendors of processors on which LOOP is one or two operations; on others, it is a dozen. */
+    private static final List<String> LOOP_VENDORS = List.of("AuthenticAMD", "HygonGenuine");
+
+    private static final Set<String> FLAGS_FOUND = read(FLAGS);
+
+    /** LOOP is as fast as any branch on the host. */
+    static final boolean FAST_LOOP = read(VENDOR).stream().anyMatch(LOOP_VENDORS::contains);
 
     /** SHA1RNDS4 and the like may run on the host. */
     static final boolean SHA = FLAGS_FOUND.contains("sha_ni");
@@ -38,9 +46,10 @@ final class HostFeatures {
 
     private HostFeatures() {}
 
-    private static Set<String> read() {
+    /** {@return the words of the first line with a name} */
+    private static Set<String> read(String name) {
         try (var lines = Files.lines(CPUINFO)) {
-            return lines.filter(line -> line.startsWith(FLAGS))
+            return lines.filter(line -> line.startsWith(name))
                     .findFirst()
                     .map(line ->
                             Set.of(line.substring(line.indexOf(':') + 1).trim().split("\\s+")))

@@ -7,9 +7,6 @@ import dev.kagami.cpu.x86.decode.Instruction;
  * rdi. All of that leaves the flags alone.
  */
 final class MemoryCode {
-    /** Bytes at the end of a jump that say how far. */
-    private static final int JUMP_DISPLACEMENT = 4;
-
     /** Sizes of accesses: the powers of 2 from 1 to 64. */
     private static final int KINDS = 7;
 
@@ -139,8 +136,10 @@ final class MemoryCode {
         int slot = StateBlock.WINDOWS + Long.BYTES * window;
         if (block.plan.leads(block.instructions)) {
             block.addressEnd = asm.position();
+            block.islands.room(Islands.CHECK);
             emitCheck(block.plan.span(window), block.plan.writes(window));
-            block.windowMiss(size, write, asm.position() - JUMP_DISPLACEMENT);
+            block.windowMiss(size, write, block.jumpUnlessOne());
+            block.islands.room(Islands.OPERATION);
             block.addressAt = BlockCode.NOWHERE;
             asm.storeState(Registers.POINTER, slot);
         } else if (!block.stillPointsTo(window)) {
@@ -230,6 +229,7 @@ final class MemoryCode {
             throw new AssertionError("an access of %d bytes".formatted(size));
         }
         int kind = 2 * Integer.numberOfTrailingZeros(size) + (write ? 1 : 0) + 2 * KINDS * block.addressIn;
+        block.islands.room(Islands.CHECK);
         if (checks[kind] == null) {
             int from = asm.position();
             emitCheck(size, write);
@@ -237,11 +237,12 @@ final class MemoryCode {
         } else {
             asm.append(checks[kind]);
         }
-        block.miss(size, write, asm.position() - JUMP_DISPLACEMENT);
+        block.miss(size, write, block.jumpUnlessOne());
+        block.islands.room(Islands.OPERATION);
         block.addressAt = BlockCode.NOWHERE;
     }
 
-    /** Emits the lookup, with a jump at its end to be filled in that is taken at a miss. */
+    /** Emits the lookup, which leaves 1 in {@link Registers#ADDRESS} if it is a hit. */
     private void emitCheck(int size, boolean write) {
         int address = block.addressIn;
         asm.extractByState(Registers.POINTER, address, StateBlock.TLB_INDEX_MASK);
@@ -252,8 +253,5 @@ final class MemoryCode {
         asm.lea(Registers.POINTER, Registers.POINTER, address, 0, 0);
         asm.lea(Registers.ADDRESS, address, Registers.VALUE, 0, size - 1);
         asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, StateBlock.PAGE_MASK);
-        int hit = asm.jumpIfRcxZero();
-        asm.jump();
-        asm.landShort(hit);
     }
 }

@@ -35,6 +35,9 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Result of {@link #left}: translated code has been left for good. */
     private static final int LEFT = -1;
 
+    /** {@link StateBlock#EVENTS}: there is none. */
+    private static final int QUIET = 1;
+
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final VarHandle EVENTS = INT.varHandle();
@@ -95,12 +98,14 @@ final class NativeVcpu extends TranslatingVcpu {
         enterVectors = entry(translator.entry().emitEnter(state.address(), true));
         for (boolean withVectors : new boolean[] {false, true}) {
             code.installFixed(translator.entry().emitLeave(code.fixedPosition(), withVectors));
+        }
+        code.installMiss(translator.entry().emitMiss());
+        for (boolean withVectors : new boolean[] {false, true}) {
             code.installFixed(translator.entry().emitGroup(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitClock(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitSystemCall(code.fixedPosition(), withVectors));
         }
         code.installFixed(translator.entry().emitSystemReturn(code.fixedPosition()));
-        code.installMiss(translator.entry().emitMiss());
         state.set(LONG, StateBlock.CODE_BASE, memory.executable());
         state.set(LONG, StateBlock.PAGE_INDEX_MASK, UserJumps.INDEX_MASK);
         state.set(LONG, StateBlock.CLOCK_FUNCTION, HostMemory.clockFunction());
@@ -201,7 +206,7 @@ final class NativeVcpu extends TranslatingVcpu {
             return false;
         }
         // Whoever signals after this stops us again; whoever did before has left its mark in the CPU's events.
-        EVENTS.setVolatile(state, (long) StateBlock.EVENTS, 0);
+        EVENTS.setVolatile(state, (long) StateBlock.EVENTS, QUIET);
         if (eventsPending()) {
             return true;
         }
@@ -671,7 +676,7 @@ final class NativeVcpu extends TranslatingVcpu {
 
     @Override
     public void eventPending() {
-        EVENTS.setVolatile(state, (long) StateBlock.EVENTS, 1);
+        EVENTS.setVolatile(state, (long) StateBlock.EVENTS, 0);
     }
 
     @Override

@@ -42,6 +42,9 @@ final class PlainCode {
         if (ownScratch) {
             block.releaseScratch();
         }
+        if ((properties & Plain.DIVIDES) != 0) {
+            block.islands.immediate(true);
+        }
         if (inMemory) {
             memory.locate(Plain.operandBytes(in, properties), (properties & Plain.WRITES) != 0, 0);
         }
@@ -79,6 +82,7 @@ final class PlainCode {
         }
         if ((properties & Plain.DIVIDES) != 0) {
             divide(inMemory, operand);
+            block.islands.immediate(false);
             return true;
         }
         boolean high = highRegister || highOperand;

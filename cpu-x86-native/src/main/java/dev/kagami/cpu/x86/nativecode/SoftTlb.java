@@ -16,7 +16,7 @@ final class SoftTlb {
      */
     static final int ENTRIES = 32768;
 
-    /** Offset of the column for writes; that for reads is at 0. Entries are minus the guest page's address. */
+    /** Offset of the column for writes; that for reads is at 0. Entries are tags, see {@link #BIAS}. */
     static final int WRITES = 8 * ENTRIES;
 
     /** Offset of the column of what must be added to a guest address to have the host's. */
@@ -25,6 +25,9 @@ final class SoftTlb {
     private static final long TABLE_BYTES = 3L * 8 * ENTRIES;
 
     private static final int PAGE_SHIFT = 12;
+    /** An entry's tag is this, minus the guest page's address: the sum with an address in the page has 1 as its page number. */
+    private static final long BIAS = 1L << PAGE_SHIFT;
+
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
 
     private final MemorySegment memory;
@@ -55,17 +58,17 @@ final class SoftTlb {
     }
 
     /**
-     * {@return what an empty entry holds: minus a page whose addresses never lead to this slot} Page 0 is such a page for all but
-     * its own slot, and the last one: of an access that wraps around, the end is looked at.
+     * {@return what an empty entry holds: the tag of a page whose addresses never lead to this slot} For 0, that is page 1, and page
+     * 0 at its end, behind which an access may go on.
      */
     private static long none(int slot) {
-        return slot == 0 || slot == ENTRIES - 1 ? -((long) ENTRIES / 2 << PAGE_SHIFT) : 0;
+        return slot == 0 || slot == 1 ? -((long) ENTRIES / 2 << PAGE_SHIFT) : 0;
     }
 
     private void emptyAlways() {
         for (int table = 0; table < TranslatingVcpu.TABLES; table++) {
             empty(table, 0);
-            empty(table, ENTRIES - 1);
+            empty(table, 1);
         }
     }
 
@@ -83,6 +86,7 @@ final class SoftTlb {
         int slot = slot(address);
         long at = table * TABLE_BYTES + 8L * slot;
         long minusPage = -(address & -1L << PAGE_SHIFT);
+        long tag = minusPage + BIAS;
         UsedSlots slots = used[table];
         if (slots == null) {
             slots = new UsedSlots(ENTRIES);
@@ -91,8 +95,8 @@ final class SoftTlb {
         }
         slots.add(slot, TranslatingVcpu.global(page.flags));
         flags[table][slot] = (byte) page.flags;
-        memory.set(LONG, at, page.readable ? minusPage : none(slot));
-        memory.set(LONG, at + WRITES, page.writable ? minusPage : none(slot));
+        memory.set(LONG, at, page.readable ? tag : none(slot));
+        memory.set(LONG, at + WRITES, page.writable ? tag : none(slot));
         memory.set(LONG, at + HOST, hostPage + minusPage);
     }
 
@@ -150,7 +154,7 @@ final class SoftTlb {
     private long page(int table, int slot) {
         long at = table * TABLE_BYTES + 8L * slot;
         long read = memory.get(LONG, at);
-        return -(read != none(slot) ? read : memory.get(LONG, at + WRITES));
+        return BIAS - (read != none(slot) ? read : memory.get(LONG, at + WRITES));
     }
 
     /**
@@ -184,7 +188,7 @@ final class SoftTlb {
 
     private boolean mayWrite(int table, int slot, long hostPage) {
         long at = table * TABLE_BYTES + 8L * slot;
-        return memory.get(LONG, at + HOST) - memory.get(LONG, at + WRITES) == hostPage;
+        return memory.get(LONG, at + HOST) - memory.get(LONG, at + WRITES) + BIAS == hostPage;
     }
 
     /**

@@ -31,7 +31,7 @@ final class StateBlock {
      */
     static final int RETIRED = quadwords(COUNTERS);
 
-    /** Not 0 when translated code must be left; written by any thread. */
+    /** 0 when translated code must be left; written by any thread. */
     static final int EVENTS = quadwords(1);
 
     /** Address of the current view's TLB. */

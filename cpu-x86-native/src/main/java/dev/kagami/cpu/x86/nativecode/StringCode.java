@@ -92,10 +92,10 @@ final class StringCode {
         int done = asm.jumpIf(EQUAL);
         asm.popFlags();
         asm.loadState32(Registers.ADDRESS, StateBlock.EVENTS);
-        int quiet = asm.jumpIfEcxZero();
-        block.interpret(asm.jump());
-        asm.landShort(quiet);
+        int event = asm.jumpIfRcxZero();
         asm.jumpBack(again);
+        asm.landShort(event);
+        block.interpret(asm.jump());
         asm.land(done);
         asm.pushed(Long.BYTES);
         asm.popFlags();

@@ -22,15 +22,16 @@ final class TranslatedCode {
 
     private static final System.Logger LOGGER = System.getLogger(TranslatedCode.class.getName());
 
-    // In front of a block's code: its linear address or offset in the page, its page of RAM, the position of the first
+    // In front of a block's code, and of the jump that is always there: its linear address or offset in the page, its
+    // page of RAM, the position of the first
     // exit
     // whose jump leads to it, and that of the last of its own direct branches' exits; positions are 0 when there is
     // none.
-    private static final int HEADER_BYTES = 20;
-    private static final int LINEAR = -20;
-    private static final int PAGE = -12;
-    private static final int LINKS = -8;
-    private static final int DIRECTS = -4;
+    private static final int DIRECTS = -Islands.HEAD_BYTES - Integer.BYTES;
+    private static final int LINKS = DIRECTS - Integer.BYTES;
+    private static final int PAGE = LINKS - Integer.BYTES;
+    private static final int LINEAR = PAGE - Long.BYTES;
+    private static final int HEADER_BYTES = -LINEAR;
 
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
@@ -50,7 +51,7 @@ final class TranslatedCode {
     private final UserJumps userJumps;
 
     /** Room for the code at position 0. */
-    private static final int MISS_BYTES = 64;
+    private static final int MISS_BYTES = 96;
 
     /** Where the code ends that is never evicted. */
     private int fixedEnd = MISS_BYTES;
@@ -185,8 +186,9 @@ final class TranslatedCode {
         bytes.set(INT, entry + DIRECTS, code.directs());
         block.entry = entry;
         region.blocks.add(block);
-        MemorySegment.copy(code.host(), 0, bytes, ValueLayout.JAVA_BYTE, entry, code.coldStart());
-        region.end = entry + code.coldStart();
+        int start = entry - Islands.HEAD_BYTES;
+        MemorySegment.copy(code.host(), 0, bytes, ValueLayout.JAVA_BYTE, start, code.coldStart());
+        region.end = start + code.coldStart();
         MemorySegment.copy(code.host(), code.coldStart(), bytes, ValueLayout.JAVA_BYTE, region.coldEnd, coldLength);
         region.coldEnd += coldLength;
         if (block.user() && !block.alone()) {

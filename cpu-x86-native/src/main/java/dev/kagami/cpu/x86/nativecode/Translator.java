@@ -8,7 +8,7 @@ final class Translator {
     private static final int MAX_INSTRUCTIONS = BlockPlan.MAX_INSTRUCTIONS;
 
     /** Bytes of host code at a block's start that look at events: a branch that can't close a loop may go behind them. */
-    static final int CHECK_LENGTH = 11;
+    static final int CHECK_LENGTH = 6;
 
     /** Most guest bytes that a block can have. */
     static final int MAX_BYTES = MAX_INSTRUCTIONS * Instruction.MAX_LENGTH;
@@ -115,14 +115,14 @@ final class Translator {
             block.plan.make(bytes, length, guest, most, withVectors, withAvx);
         }
         stoppedForVectors = false;
+        int eventJump = asm.jump();
         if (user && secondPage != NativeBlock.NO_PAGE) {
             block.checkSecondPage(secondPage);
         }
         int checkAt = asm.position();
         asm.loadState32(Registers.ADDRESS, StateBlock.EVENTS);
-        int quiet = asm.jumpIfRcxZero();
-        block.exit(Exit.Kind.EVENT);
-        asm.landShort(quiet);
+        asm.shortTo(asm.jumpIfRcxZero(), 0);
+        block.exit(Exit.Kind.EVENT, eventJump);
         if (asm.position() - checkAt != CHECK_LENGTH) {
             throw new AssertionError("the look at events has %d bytes".formatted(asm.position() - checkAt));
         }
@@ -163,6 +163,7 @@ final class Translator {
                 block.exit(stoppedForVectors ? Exit.Kind.VECTOR : Exit.Kind.INTERPRET);
             }
         }
+        block.islands.close();
         asm.set8(countAt, block.instructions);
         asm.checkBalance();
         block.emitStubs();
@@ -187,8 +188,16 @@ final class Translator {
         Outcome outcome = usual();
         if (outcome == Outcome.REFUSED) {
             block.releaseScratch();
-            outcome = system.emit();
+            block.islands.immediate(true);
+            outcome = unusual();
+            block.islands.immediate(false);
         }
+        return outcome;
+    }
+
+    /** Emits an instruction of those that take much code. */
+    private Outcome unusual() {
+        Outcome outcome = system.emit();
         if (outcome == Outcome.REFUSED) {
             outcome = bit.emit();
         }

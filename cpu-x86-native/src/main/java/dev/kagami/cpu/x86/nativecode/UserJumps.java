@@ -12,27 +12,28 @@ import org.jspecify.annotations.Nullable;
  * mapped there, and from the offset in that to the block. Only the first step depends on the address space, so that a process
  * finds what others have translated of the same files, wherever it has mapped them.
  *
- * <p>The first step is a table for each address space and way of using vector registers; entries are minus the linear page, the address of the
- * page's own table, the linear page, and the number of the page of RAM. The second is a table for each page of RAM and mode,
+ * <p>The first step is a table for each address space and way of using vector registers; its columns are tags, the addresses of the
+ * pages' own tables, the linear pages, and the numbers of the pages of RAM. The second is a table for each page of RAM and mode,
  * of a block's position in the code memory for each offset, or 0, where there is code that leaves. Belongs to the vCPU's
  * thread.
  */
 final class UserJumps {
-    /** Offsets in an entry of the first table. */
-    private static final int TABLE = 8;
-
-    private static final int LINEAR_PAGE = 16;
-    static final int RAM_PAGE = 24;
-
-    /** log2 of an entry's size. */
-    private static final int ENTRY_SHIFT = 5;
-
     private static final int PAGES = 4096;
-    private static final int ENTRY_BYTES = 1 << ENTRY_SHIFT;
-    private static final long VIEW_BYTES = (long) PAGES * ENTRY_BYTES;
+
+    /** Bytes of a column of the first table; a table has four. */
+    private static final int COLUMN_BYTES = Long.BYTES * PAGES;
+
+    // Offsets of the columns behind that of tags.
+    private static final int TABLE = COLUMN_BYTES;
+    private static final int LINEAR_PAGE = 2 * COLUMN_BYTES;
+    static final int RAM_PAGE = 3 * COLUMN_BYTES;
+    private static final long VIEW_BYTES = 4L * COLUMN_BYTES;
     private static final int PAGE_SHIFT = 12;
     private static final int PAGE_SIZE = 1 << PAGE_SHIFT;
-    private static final int TABLE_BYTES = 4 * PAGE_SIZE;
+    private static final int TABLE_BYTES = Integer.BYTES * PAGE_SIZE;
+
+    /** A tag is this, minus the linear page: the sum with an address in the page has 1 as its page number. */
+    static final int BIAS = PAGE_SIZE;
 
     /** Most pages that have a table at a time; a compiler is 6000. */
     private static final int MAX_TABLES = 8192;
@@ -74,7 +75,7 @@ final class UserJumps {
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
         first = HostMemory.mapData(used.length * VIEW_BYTES);
         for (int number = 0; number < used.length; number++) {
-            empty(number, 0);
+            empty(number, 1);
         }
         tables = HostMemory.mapData((long) MAX_TABLES * TABLE_BYTES);
         Arrays.fill(keys, NO_KEY);
@@ -105,11 +106,11 @@ final class UserJumps {
 
     /** Makes an entry hold minus a page that never leads to it. */
     private void empty(int number, int slot) {
-        first.set(LONG, at(number, slot), slot == 0 ? -((long) PAGES / 2 << PAGE_SHIFT) : 0);
+        first.set(LONG, at(number, slot), slot == 1 ? -((long) PAGES / 2 << PAGE_SHIFT) : 0);
     }
 
     private static long at(int number, int slot) {
-        return number * VIEW_BYTES + (long) ENTRY_BYTES * slot;
+        return number * VIEW_BYTES + (long) Long.BYTES * slot;
     }
 
     /** Makes branches find the code of a page of RAM at a linear address, for as long as it is mapped there. */
@@ -125,8 +126,8 @@ final class UserJumps {
             used[number] = slots;
         }
         slots.add(slot, false);
-        first.set(LONG, at, -linearPage);
-        first.set(LONG, at + TABLE, tables.address() + (long) table * TABLE_BYTES);
+        first.set(LONG, at, BIAS - linearPage);
+        first.set(LONG, at + TABLE, tables.address() + (long) table * TABLE_BYTES - Integer.BYTES * BIAS);
         first.set(LONG, at + LINEAR_PAGE, linearPage);
         first.set(LONG, at + RAM_PAGE, page);
     }
@@ -165,7 +166,7 @@ final class UserJumps {
             }
             for (int i = 0; i < slots.count(); i++) {
                 int slot = slots.get(i);
-                if ((-first.get(LONG, at(number, slot)) ^ address) >>> shift == 0) {
+                if ((BIAS - first.get(LONG, at(number, slot)) ^ address) >>> shift == 0) {
                     empty(number, slot);
                 }
             }
@@ -178,22 +179,35 @@ final class UserJumps {
     static void emitPlace(Assembler asm) {
         asm.extractByState(Registers.POINTER, Registers.ADDRESS, StateBlock.PAGE_INDEX_MASK);
         asm.loadState(Registers.VALUE, StateBlock.JUMPS);
-        asm.lea(Registers.POINTER, Assembler.NONE, Registers.POINTER, ENTRY_SHIFT - 3, 0);
         asm.lea(Registers.VALUE, Registers.VALUE, Registers.POINTER, 3, 0);
     }
 
     /**
-     * Emits what looks up the address in {@link Registers#ADDRESS}, and notes it; {@link #emitGo} must follow where that is found.
-     *
-     * @return the short jump that is taken then
+     * Emits what looks up the address in {@link Registers#ADDRESS}, which is 1 then if that was found; {@link #emitGo} must
+     * follow where it was, and {@link #emitAddress} where not.
      */
-    static int emitLookup(Assembler asm) {
-        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
+    static void emitLookup(Assembler asm) {
         emitPlace(asm);
         asm.load(Registers.POINTER, Registers.VALUE, 0);
         asm.lea(Registers.POINTER, Registers.POINTER, Registers.ADDRESS, 0, 0);
         asm.extractByState(Registers.ADDRESS, Registers.POINTER, StateBlock.PAGE_MASK);
-        return asm.jumpIfRcxZero();
+    }
+
+    /** Emits what leaves the address in {@link Registers#ADDRESS} again that {@link #emitLookup} hasn't found. */
+    static void emitAddress(Assembler asm) {
+        // What was added is taken away again: not and 1 more is minus, and changes no flag.
+        asm.load(Registers.ADDRESS, Registers.VALUE, 0);
+        asm.not(Registers.ADDRESS);
+        asm.lea(Registers.ADDRESS, Registers.POINTER, Registers.ADDRESS, 0, 1);
+    }
+
+    /**
+     * Emits what leaves the address in {@link Registers#ADDRESS} again at whose offset {@link #emitGo} has found no block, so that it has
+     * gone to position 0.
+     */
+    static void emitAddressOfMiss(Assembler asm) {
+        asm.loadState(Registers.ADDRESS, StateBlock.PAGE);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, -BIAS);
     }
 
     /** Emits the jump to what {@link #emitLookup} has found. */
@@ -201,10 +215,10 @@ final class UserJumps {
         asm.load(Registers.ADDRESS, Registers.VALUE, LINEAR_PAGE);
         asm.storeState(Registers.ADDRESS, StateBlock.PAGE);
         asm.load(Registers.VALUE, Registers.VALUE, TABLE);
-        asm.load32(Registers.POINTER, Registers.VALUE, Registers.POINTER, 2);
+        asm.load32(Registers.ADDRESS, Registers.VALUE, Registers.POINTER, 2);
         asm.loadState(Registers.VALUE, StateBlock.CODE_BASE);
-        asm.lea(Registers.POINTER, Registers.POINTER, Registers.VALUE, 0, 0);
-        asm.jumpRegister(Registers.POINTER);
+        asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.VALUE, 0, 0);
+        asm.jumpRegister(Registers.ADDRESS);
     }
 
     // ---------------------------------------------------------------- blocks
