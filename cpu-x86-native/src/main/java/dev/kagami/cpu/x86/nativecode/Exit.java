@@ -1,7 +1,6 @@
 package dev.kagami.cpu.x86.nativecode;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 
 /**
  * A place where translated code is left, and what is to be done then. A block has half a dozen of them, most of which are
@@ -55,7 +54,6 @@ final class Exit {
     static final int PREVIOUS = 24;
 
     private static final Kind[] KINDS = Kind.values();
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
     Kind kind = Kind.EVENT;
 
@@ -155,8 +153,8 @@ final class Exit {
     }
 
     /** Takes on what is described at a position of the code memory. */
-    void read(MemorySegment code, int at) {
-        int flags = code.get(INT, at);
+    void read(ByteBuffer code, int at) {
+        int flags = code.getInt(at);
         kind = KINDS[flags & (1 << KIND_BITS) - 1];
         forward = (flags & FORWARD) != 0;
         constant = (flags & CONSTANT) != 0;
@@ -165,21 +163,21 @@ final class Exit {
         size = flags >> SIZE_SHIFT & 0xFF;
         uncounted = flags >> UNCOUNTED_SHIFT & 0xFF;
         position = at;
-        entry = at - code.get(INT, at + FROM_ENTRY);
-        host = entry + code.get(INT, at + TO_HOST);
-        guest = code.get(INT, at + GUEST);
-        release = code.get(INT, at + DETAIL);
+        entry = at - code.getInt(at + FROM_ENTRY);
+        host = entry + code.getInt(at + TO_HOST);
+        guest = code.getInt(at + GUEST);
+        release = code.getInt(at + DETAIL);
         low = (short) release;
         high = release >> 16;
     }
 
     /** {@return the position of the jump of the direct branch that is described at a position} */
-    static int jump(MemorySegment code, int at) {
-        return at - code.get(INT, at + FROM_ENTRY) + code.get(INT, at + TO_HOST);
+    static int jump(ByteBuffer code, int at) {
+        return at - code.getInt(at + FROM_ENTRY) + code.getInt(at + TO_HOST);
     }
 
     /** {@return the position of the next direct branch of the block of the one that is described at a position, or 0} */
-    static int nextDirect(MemorySegment code, int at) {
-        return code.get(INT, at + DETAIL);
+    static int nextDirect(ByteBuffer code, int at) {
+        return code.getInt(at + DETAIL);
     }
 }

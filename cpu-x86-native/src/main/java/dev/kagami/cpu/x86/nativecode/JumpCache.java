@@ -4,7 +4,7 @@ import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.interpreter.PageFilter;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.LongBuffer;
 import java.util.BitSet;
 
 /**
@@ -39,9 +39,10 @@ final class JumpCache {
     /** log2 of the largest page's size. */
     static final int HUGE_SHIFT = 30;
 
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+    private static final int ENTRY_LONGS = ENTRY_BYTES / Long.BYTES;
 
     private final MemorySegment memory;
+    private final LongBuffer longs;
     private final UsedSlots[] used;
     private int victim;
     private final BitSet[] globals;
@@ -52,6 +53,7 @@ final class JumpCache {
     JumpCache(int views) {
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
         memory = HostMemory.mapData(views * VIEW_BYTES);
+        longs = HostMemory.longs(memory);
         used = new UsedSlots[views];
         globals = new BitSet[views];
         for (int view = 0; view < views; view++) {
@@ -92,7 +94,7 @@ final class JumpCache {
     /** Enters a block; {@code global} if it is in a global page. */
     void enter(int view, long guest, long host, boolean global) {
         int i = index(guest);
-        if (memory.get(LONG, at(view, i)) != -guest) {
+        if (longs.get(at(view, i)) != -guest) {
             makeRoom(view, i, guest);
         }
         put(view, i, -guest, host, global);
@@ -105,7 +107,7 @@ final class JumpCache {
         int group = i & -GROUP;
         int to = group | (victim = victim + 1 & GROUP - 1);
         for (int j = group; j < group + GROUP; j++) {
-            long tag = memory.get(LONG, at(view, j));
+            long tag = longs.get(at(view, j));
             if (tag == -guest) {
                 to = j;
                 break;
@@ -114,18 +116,18 @@ final class JumpCache {
                 to = j;
             }
         }
-        put(view, to, memory.get(LONG, at(view, i)), memory.get(LONG, at(view, i) + 8), globals[view].get(i));
+        put(view, to, longs.get(at(view, i)), longs.get(at(view, i) + 1), globals[view].get(i));
     }
 
     private void put(int view, int i, long minusGuest, long host, boolean global) {
         used[view].add(i, global);
         globals[view].set(i, global);
-        memory.set(LONG, at(view, i), minusGuest);
-        memory.set(LONG, at(view, i) + 8, host);
+        longs.put(at(view, i), minusGuest);
+        longs.put(at(view, i) + 1, host);
     }
 
-    private static long at(int view, int index) {
-        return view * VIEW_BYTES + (long) ENTRY_BYTES * index;
+    private static int at(int view, int index) {
+        return (view * ENTRIES + index) * ENTRY_LONGS;
     }
 
     /** Emits what leaves the address of the place of {@link Registers#ADDRESS} in {@link Registers#VALUE}: as {@link #index}. */
@@ -152,7 +154,7 @@ final class JumpCache {
         for (int view = 0; view < used.length; view++) {
             int group = index(guest) & -GROUP;
             for (int i = group; i < group + GROUP; i++) {
-                if (memory.get(LONG, at(view, i)) == -guest) {
+                if (longs.get(at(view, i)) == -guest) {
                     empty(view, i);
                 }
             }
@@ -165,7 +167,7 @@ final class JumpCache {
     }
 
     private void empty(int view, int i) {
-        memory.set(LONG, at(view, i), none(i));
+        longs.put(at(view, i), none(i));
     }
 
     private void note(long address) {
@@ -204,7 +206,7 @@ final class JumpCache {
         for (int view = 0; view < used.length; view++) {
             for (int j = 0; j < used[view].count(); j++) {
                 int i = used[view].get(j);
-                long guest = -memory.get(LONG, at(view, i));
+                long guest = -longs.get(at(view, i));
                 long last = guest + Instruction.MAX_LENGTH - 1;
                 if ((guest ^ address) >>> shift == 0 || (last ^ address) >>> shift == 0) {
                     empty(view, i);

@@ -10,6 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.nio.LongBuffer;
 import org.jspecify.annotations.Nullable;
 
 /** A virtual CPU that runs translated code where there is some. */
@@ -38,9 +39,7 @@ final class NativeVcpu extends TranslatingVcpu {
     /** {@link StateBlock#EVENTS}: there is none. */
     private static final int QUIET = 1;
 
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
-    private static final VarHandle EVENTS = INT.varHandle();
+    private static final VarHandle EVENTS = ValueLayout.JAVA_INT.varHandle();
     private static final MethodHandle ENTER = HostMemory.entry();
 
     private final NativeOptions options;
@@ -58,6 +57,13 @@ final class NativeVcpu extends TranslatingVcpu {
     private boolean freed;
 
     private final MemorySegment state;
+
+    /** The same. */
+    private final LongBuffer words;
+
+    /** What {@link StateBlock#FILLED} is filled with. */
+    private final long[] filled = new long[StateBlock.FILLED_END - StateBlock.FILLED >> 3];
+
     private final JumpCache jumps;
     private final UserJumps userJumps;
     private final SoftTlb tlb;
@@ -89,6 +95,7 @@ final class NativeVcpu extends TranslatingVcpu {
         this.options = options;
         disturbance = options.disturbance();
         state = arena.allocate(StateBlock.STACK_BYTES + StateBlock.SIZE, 64).asSlice(StateBlock.STACK_BYTES);
+        words = HostMemory.longs(state);
         jumps = new JumpCache(JUMP_VIEWS);
         userJumps = new UserJumps(JUMP_VIEWS);
         tlb = new SoftTlb();
@@ -106,19 +113,19 @@ final class NativeVcpu extends TranslatingVcpu {
             code.installFixed(translator.entry().emitSystemCall(code.fixedPosition(), withVectors));
         }
         code.installFixed(translator.entry().emitSystemReturn(code.fixedPosition()));
-        state.set(LONG, StateBlock.CODE_BASE, memory.executable());
-        state.set(LONG, StateBlock.PAGE_INDEX_MASK, UserJumps.INDEX_MASK);
-        state.set(LONG, StateBlock.CLOCK_FUNCTION, HostMemory.clockFunction());
-        state.set(LONG, StateBlock.ALIGNMENT_MASK, 15L);
-        state.set(LONG, StateBlock.BIT_MASKS, 31L);
-        state.set(LONG, StateBlock.BIT_MASKS + 8L, 63L);
-        state.set(LONG, StateBlock.WIDE_ALIGNMENT_MASK, 31L);
-        state.set(LONG, StateBlock.CANONICAL_MASK, 0x1FFFEL);
-        state.set(INT, StateBlock.HOST_MXCSR, JVM_MXCSR);
-        state.set(LONG, StateBlock.TLB_INDEX_MASK, (long) (SoftTlb.ENTRIES - 1) << 12);
-        state.set(LONG, StateBlock.PAGE_MASK, -(long) PAGE_SIZE);
-        state.set(LONG, StateBlock.OFFSET_MASK, PAGE_SIZE - 1L);
-        state.set(LONG, StateBlock.JUMP_INDEX_MASK, JumpCache.INDEX_MASK);
+        set(StateBlock.CODE_BASE, memory.executable());
+        set(StateBlock.PAGE_INDEX_MASK, UserJumps.INDEX_MASK);
+        set(StateBlock.CLOCK_FUNCTION, HostMemory.clockFunction());
+        set(StateBlock.ALIGNMENT_MASK, 15L);
+        set(StateBlock.BIT_MASKS, 31L);
+        set(StateBlock.BIT_MASKS + 8, 63L);
+        set(StateBlock.WIDE_ALIGNMENT_MASK, 31L);
+        set(StateBlock.CANONICAL_MASK, 0x1FFFEL);
+        set(StateBlock.HOST_MXCSR, JVM_MXCSR);
+        set(StateBlock.TLB_INDEX_MASK, (long) (SoftTlb.ENTRIES - 1) << 12);
+        set(StateBlock.PAGE_MASK, -(long) PAGE_SIZE);
+        set(StateBlock.OFFSET_MASK, PAGE_SIZE - 1L);
+        set(StateBlock.JUMP_INDEX_MASK, JumpCache.INDEX_MASK);
         listen();
     }
 
@@ -149,6 +156,18 @@ final class NativeVcpu extends TranslatingVcpu {
             }
             return super.run();
         }
+    }
+
+    private static int index(int place) {
+        return place >> 3;
+    }
+
+    private long get(int place) {
+        return words.get(index(place));
+    }
+
+    private void set(int place, long value) {
+        words.put(index(place), value);
     }
 
     // ---------------------------------------------------------------- running
@@ -213,7 +232,8 @@ final class NativeVcpu extends TranslatingVcpu {
         if (disturbance != null && disturbance.raisesEvent()) {
             eventPending();
         }
-        copyOut(state, StateBlock.REGISTERS, StateBlock.FLAGS, StateBlock.BASES);
+        copyRegistersOut(words, index(StateBlock.REGISTERS));
+        set(StateBlock.FLAGS, arithmeticFlags());
         copySystemOut();
         vectors = false;
         if (needsVectors) {
@@ -221,8 +241,8 @@ final class NativeVcpu extends TranslatingVcpu {
         } else {
             useJumps();
         }
-        state.set(LONG, StateBlock.TLB, tlb.address(table()));
-        state.set(LONG, StateBlock.PAGE, instructionPointer() & -PAGE_SIZE);
+        set(StateBlock.TLB, tlb.address(table()));
+        set(StateBlock.PAGE, instructionPointer() & -PAGE_SIZE);
         int position = block.entry;
         while (position >= 0) {
             try {
@@ -236,7 +256,7 @@ final class NativeVcpu extends TranslatingVcpu {
             } catch (Throwable e) {
                 throw new IllegalStateException(e);
             }
-            position = left(code.exit(state.get(INT, StateBlock.EXIT)));
+            position = left(code.exit((int) get(StateBlock.EXIT)));
         }
         return true;
     }
@@ -248,13 +268,13 @@ final class NativeVcpu extends TranslatingVcpu {
      */
     private int left(Exit exit) {
         boolean alone = false;
-        if (state.get(INT, StateBlock.PRIVILEGE_CHANGED) != 0) {
+        if ((int) get(StateBlock.PRIVILEGE_CHANGED) != 0) {
             changePrivilege();
         }
         if (exit.kind == Exit.Kind.READ || exit.kind == Exit.Kind.WRITE) {
-            long address = state.get(LONG, StateBlock.ADDRESS);
+            long address = get(StateBlock.ADDRESS);
             boolean write = exit.kind == Exit.Kind.WRITE;
-            setAccessControl(state.get(INT, StateBlock.ACCESS_CONTROL));
+            setAccessControl((int) get(StateBlock.ACCESS_CONTROL));
             int flushesBefore = flushes;
             // An access that straddles pages is the interpreter's.
             if ((address & PAGE_SIZE - 1) + exit.size <= PAGE_SIZE
@@ -281,14 +301,12 @@ final class NativeVcpu extends TranslatingVcpu {
             }
         }
         countInstructions(takeRetired() - exit.uncounted);
-        if (exit.kind == Exit.Kind.INDIRECT
-                && exit.release != Exit.UNCHECKED
-                && !canonical(state.get(LONG, StateBlock.ADDRESS))) {
+        if (exit.kind == Exit.Kind.INDIRECT && exit.release != Exit.UNCHECKED && !canonical(get(StateBlock.ADDRESS))) {
             takeBack(exit);
             return LEFT;
         }
         long guest = target(exit);
-        copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
+        copyRegistersIn();
         copySystemIn();
         setInstructionPointer(guest);
         if (exit.kind == Exit.Kind.VECTOR) {
@@ -339,26 +357,26 @@ final class NativeVcpu extends TranslatingVcpu {
     private long takeRetired() {
         long sum = 0;
         for (int i = 0; i < StateBlock.COUNTERS; i++) {
-            long at = StateBlock.RETIRED + (long) Long.BYTES * i;
-            sum += state.get(LONG, at);
-            state.set(LONG, at, 0);
+            int at = StateBlock.RETIRED + Long.BYTES * i;
+            sum += get(at);
+            set(at, 0);
         }
         return sum;
     }
 
     /** {@return the position to go on at, for a block at an address} */
     private int goOn(long guest, NativeBlock block) {
-        state.set(LONG, StateBlock.PAGE, guest & -PAGE_SIZE);
+        set(StateBlock.PAGE, guest & -PAGE_SIZE);
         return block.entry;
     }
 
     private long target(Exit exit) {
-        return exit.kind == Exit.Kind.INDIRECT && !exit.constant ? state.get(LONG, StateBlock.ADDRESS) : guest(exit);
+        return exit.kind == Exit.Kind.INDIRECT && !exit.constant ? get(StateBlock.ADDRESS) : guest(exit);
     }
 
     private long guest(Exit exit) {
         long guest = code.linear(exit) + exit.guest;
-        return userMode() ? state.get(LONG, StateBlock.PAGE) + guest : guest;
+        return userMode() ? get(StateBlock.PAGE) + guest : guest;
     }
 
     /** {@return the block to go on at, if that is known without touching the CPU's state; else null} */
@@ -400,10 +418,10 @@ final class NativeVcpu extends TranslatingVcpu {
 
     /** Lets the interpreter raise the exception of an indirect branch whose target is not canonical. */
     private void takeBack(Exit exit) {
-        long stackPointer = StateBlock.REGISTERS + 8L * GUEST_RSP;
-        state.set(LONG, stackPointer, state.get(LONG, stackPointer) - exit.release);
+        int stackPointer = StateBlock.REGISTERS + 8 * GUEST_RSP;
+        set(stackPointer, get(stackPointer) - exit.release);
         countInstructions(-1);
-        copyIn(state, StateBlock.REGISTERS, StateBlock.FLAGS);
+        copyRegistersIn();
         copySystemIn();
         giveVectors();
         setInstructionPointer(guest(exit));
@@ -461,55 +479,62 @@ final class NativeVcpu extends TranslatingVcpu {
     // ---------------------------------------------------------------- system registers
 
     private void copySystemOut() {
+        fill(StateBlock.BASES, segmentBase(Instruction.FS));
+        fill(StateBlock.BASES + 8, segmentBase(Instruction.GS));
         for (int i = 0; i < SEGMENTS; i++) {
-            state.set(LONG, StateBlock.SELECTORS + 8L * i, selector(i));
+            fill(StateBlock.SELECTORS + 8 * i, selector(i));
         }
         int flags = systemFlags();
-        state.set(INT, StateBlock.INTERRUPT_FLAG, flags & FLAG_IF);
-        state.set(INT, StateBlock.INTERRUPT_WAITING, interruptWaiting() ? 1 : 0);
-        state.set(INT, StateBlock.DIRECTION, flags & FLAG_DF);
+        fill(StateBlock.INTERRUPT_FLAG, flags & FLAG_IF);
+        fill(StateBlock.INTERRUPT_WAITING, interruptWaiting() ? 1 : 0);
+        fill(StateBlock.DIRECTION, flags & FLAG_DF);
         copyReturnOut();
         copyCallsOut();
-        state.set(INT, StateBlock.ACCESS_CONTROL, flags & FLAG_AC);
-        state.set(LONG, StateBlock.SUPERVISOR_TLBS, tlb.address(supervisorTable(false)));
-        state.set(LONG, StateBlock.SUPERVISOR_TLBS + 8L, tlb.address(supervisorTable(true)));
+        fill(StateBlock.ACCESS_CONTROL, flags & FLAG_AC);
+        fill(StateBlock.SUPERVISOR_TLBS, tlb.address(supervisorTable(false)));
+        fill(StateBlock.SUPERVISOR_TLBS + 8, tlb.address(supervisorTable(true)));
         long time = timeStampOverHostTime();
-        state.set(LONG, StateBlock.TIME_OFFSET, time);
-        state.set(INT, StateBlock.TIME_INTERPRETED, time == Timers.NOT_HOST_TIME ? 1 : 0);
-        state.set(LONG, StateBlock.TIME_AUXILIARY, timeStampAuxiliary());
+        fill(StateBlock.TIME_OFFSET, time);
+        fill(StateBlock.TIME_INTERPRETED, time == Timers.NOT_HOST_TIME ? 1 : 0);
+        fill(StateBlock.TIME_AUXILIARY, timeStampAuxiliary());
         // While translated code runs, the host's flags have bit 1 and IF, and none of those that only the guest may
         // have.
-        state.set(LONG, StateBlock.OTHER_FLAGS, (long) (flags & PUSHED_FLAGS) - 2 - FLAG_IF);
-        state.set(INT, StateBlock.BASES_REFUSED, basesAccessible() ? 0 : 1);
-        state.set(LONG, StateBlock.PAGE_FAULT_ADDRESS, pageFaultAddress());
-        state.set(LONG, StateBlock.KERNEL_GS_BASE, kernelGsBase());
+        fill(StateBlock.OTHER_FLAGS, (long) (flags & PUSHED_FLAGS) - 2 - FLAG_IF);
+        fill(StateBlock.BASES_REFUSED, basesAccessible() ? 0 : 1);
+        fill(StateBlock.PAGE_FAULT_ADDRESS, pageFaultAddress());
+        fill(StateBlock.KERNEL_GS_BASE, kernelGsBase());
+        words.put(index(StateBlock.FILLED), filled);
+    }
+
+    private void fill(int place, long value) {
+        filled[place - StateBlock.FILLED >> 3] = value;
     }
 
     /** Lets the CPU know of the privilege level that translated code has changed, and all that belongs to it. */
     private void changePrivilege() {
-        state.set(INT, StateBlock.PRIVILEGE_CHANGED, 0);
-        vectors = state.get(INT, StateBlock.VECTORS_HERE) != 0;
-        int flags = state.get(INT, StateBlock.INTERRUPT_FLAG)
-                | state.get(INT, StateBlock.DIRECTION)
-                | state.get(INT, StateBlock.ACCESS_CONTROL);
-        setPrivilege(state.get(INT, StateBlock.PRIVILEGE), flags);
+        set(StateBlock.PRIVILEGE_CHANGED, 0);
+        vectors = (int) get(StateBlock.VECTORS_HERE) != 0;
+        int flags = (int) get(StateBlock.INTERRUPT_FLAG)
+                | (int) get(StateBlock.DIRECTION)
+                | (int) get(StateBlock.ACCESS_CONTROL);
+        setPrivilege((int) get(StateBlock.PRIVILEGE), flags);
     }
 
     /** Copies out what SYSCALL and SYSRET need. */
     private void copyCallsOut() {
-        state.set(INT, StateBlock.PRIVILEGE_CHANGED, 0);
-        state.set(INT, StateBlock.SYSTEM_CALL_REFUSED, systemCallsUsual() ? 0 : 1);
+        fill(StateBlock.PRIVILEGE_CHANGED, 0);
+        fill(StateBlock.SYSTEM_CALL_REFUSED, systemCallsUsual() ? 0 : 1);
         boolean refused = interruptWaiting() || !systemReturnsUsual();
-        state.set(INT, StateBlock.SYSTEM_RETURN_REFUSED, refused ? 1 : 0);
-        state.set(LONG, StateBlock.SYSTEM_CALL_TARGET, systemCallTarget());
-        state.set(LONG, StateBlock.SYSTEM_CALL_SELECTORS, systemCallSelector());
-        state.set(LONG, StateBlock.SYSTEM_CALL_SELECTORS + 8L, systemCallStack());
-        state.set(LONG, StateBlock.SYSTEM_RETURN_SELECTORS, systemReturnSelector());
-        state.set(LONG, StateBlock.SYSTEM_RETURN_SELECTORS + 8L, systemReturnStack());
-        state.set(LONG, StateBlock.USER_TLB, tlb.address(userTable()));
-        state.set(LONG, StateBlock.KERNEL_JUMPS, jumps.address(0));
-        state.set(LONG, StateBlock.USER_JUMPS, userJumps.address(0));
-        state.set(LONG, StateBlock.USER_JUMPS + 8L, userJumps.address(1));
+        fill(StateBlock.SYSTEM_RETURN_REFUSED, refused ? 1 : 0);
+        fill(StateBlock.SYSTEM_CALL_TARGET, systemCallTarget());
+        fill(StateBlock.SYSTEM_CALL_SELECTORS, systemCallSelector());
+        fill(StateBlock.SYSTEM_CALL_SELECTORS + 8, systemCallStack());
+        fill(StateBlock.SYSTEM_RETURN_SELECTORS, systemReturnSelector());
+        fill(StateBlock.SYSTEM_RETURN_SELECTORS + 8, systemReturnStack());
+        fill(StateBlock.USER_TLB, tlb.address(userTable()));
+        fill(StateBlock.KERNEL_JUMPS, jumps.address(0));
+        fill(StateBlock.USER_JUMPS, userJumps.address(0));
+        fill(StateBlock.USER_JUMPS + 8, userJumps.address(1));
     }
 
     /** Copies out what IRETQ looks at in the kernel; of user code, in the one that SYSCALL goes to. */
@@ -531,21 +556,23 @@ final class NativeVcpu extends TranslatingVcpu {
             stack = nullStack() ? codeSegment : descriptor(Instruction.SS);
         }
         boolean interpreted = interruptWaiting() || returnsFromNmi() || codeAt == -1 || stackAt == -1;
-        state.set(INT, StateBlock.RETURN_INTERPRETED, interpreted ? 1 : 0);
-        state.set(LONG, StateBlock.DESCRIPTOR_ADDRESSES, codeAt);
-        state.set(LONG, StateBlock.DESCRIPTOR_ADDRESSES + 8L, stackAt);
-        state.set(LONG, StateBlock.DESCRIPTORS, codeSegment);
-        state.set(LONG, StateBlock.DESCRIPTORS + 8L, stack);
+        fill(StateBlock.RETURN_INTERPRETED, interpreted ? 1 : 0);
+        fill(StateBlock.DESCRIPTOR_ADDRESSES, codeAt);
+        fill(StateBlock.DESCRIPTOR_ADDRESSES + 8, stackAt);
+        fill(StateBlock.DESCRIPTORS, codeSegment);
+        fill(StateBlock.DESCRIPTORS + 8, stack);
+    }
+
+    private void copyRegistersIn() {
+        copyRegistersIn(words, index(StateBlock.REGISTERS));
+        setArithmeticFlags((int) get(StateBlock.FLAGS));
     }
 
     private void copySystemIn() {
-        setInterruptFlag(state.get(INT, StateBlock.INTERRUPT_FLAG));
-        setAccessControl(state.get(INT, StateBlock.ACCESS_CONTROL));
-        setDirection(state.get(INT, StateBlock.DIRECTION));
-        setBases(
-                state.get(LONG, StateBlock.BASES),
-                state.get(LONG, StateBlock.BASES + 8L),
-                state.get(LONG, StateBlock.KERNEL_GS_BASE));
+        setInterruptFlag((int) get(StateBlock.INTERRUPT_FLAG));
+        setAccessControl((int) get(StateBlock.ACCESS_CONTROL));
+        setDirection((int) get(StateBlock.DIRECTION));
+        setBases(get(StateBlock.BASES), get(StateBlock.BASES + 8), get(StateBlock.KERNEL_GS_BASE));
     }
 
     // ---------------------------------------------------------------- vector registers
@@ -553,8 +580,9 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Goes on with the vector registers in the host's. */
     private void takeVectors() {
         if (!taken) {
-            boolean upper = copyVectorsOut(state, StateBlock.VECTORS, StateBlock.MXCSR);
-            state.set(LONG, StateBlock.UPPER_IN_USE, upper ? 1 : 0);
+            boolean upper = copyVectorsOut(words, index(StateBlock.VECTORS));
+            set(StateBlock.MXCSR, mxcsr());
+            set(StateBlock.UPPER_IN_USE, upper ? 1 : 0);
             setTaken(true);
         }
         vectors = true;
@@ -564,8 +592,8 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Makes translated code look for targets where those are that may be gone to as things are. */
     private void useJumps() {
         int view = jumpView();
-        state.set(LONG, StateBlock.JUMPS, userMode() ? userJumps.address(view) : jumps.address(view));
-        state.set(INT, StateBlock.VECTORS_HERE, view);
+        set(StateBlock.JUMPS, userMode() ? userJumps.address(view) : jumps.address(view));
+        set(StateBlock.VECTORS_HERE, view);
     }
 
     private void forgetJumps() {
@@ -576,7 +604,8 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Lets the CPU have the vector registers again, if it doesn't. */
     private void giveVectors() {
         if (taken) {
-            copyVectorsIn(state, StateBlock.VECTORS, StateBlock.MXCSR);
+            copyVectorsIn(words, index(StateBlock.VECTORS));
+            setMxcsr((int) get(StateBlock.MXCSR));
             setTaken(false);
         }
         vectors = false;
@@ -584,7 +613,7 @@ final class NativeVcpu extends TranslatingVcpu {
 
     private void setTaken(boolean value) {
         taken = value;
-        state.set(INT, StateBlock.VECTORS_TAKEN, value ? 1 : 0);
+        set(StateBlock.VECTORS_TAKEN, value ? 1 : 0);
     }
 
     // ---------------------------------------------------------------- code memory

@@ -4,7 +4,7 @@ import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import dev.kagami.cpu.x86.interpreter.Writers;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.LongBuffer;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -22,15 +22,17 @@ final class SoftTlb {
     /** Offset of the column of what must be added to a guest address to have the host's. */
     static final int HOST = 2 * 8 * ENTRIES;
 
-    private static final long TABLE_BYTES = 3L * 8 * ENTRIES;
+    private static final int TABLE_LONGS = 3 * ENTRIES;
+
+    private static final long TABLE_BYTES = 8L * TABLE_LONGS;
 
     private static final int PAGE_SHIFT = 12;
     /** An entry's tag is this, minus the guest page's address: the sum with an address in the page has 1 as its page number. */
     private static final long BIAS = 1L << PAGE_SHIFT;
 
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
-
     private final MemorySegment memory;
+
+    private final LongBuffer longs;
 
     /** By table; made when it is used. */
     private final @Nullable UsedSlots[] used = new UsedSlots[TranslatingVcpu.TABLES];
@@ -41,6 +43,7 @@ final class SoftTlb {
     SoftTlb() {
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
         memory = HostMemory.mapData(TranslatingVcpu.TABLES * TABLE_BYTES);
+        longs = HostMemory.longs(memory);
         emptyAlways();
     }
 
@@ -76,6 +79,10 @@ final class SoftTlb {
         return (int) (address >>> PAGE_SHIFT) & ENTRIES - 1;
     }
 
+    private static int index(int table, int slot) {
+        return table * TABLE_LONGS + slot;
+    }
+
     /** {@return the address of a table} */
     long address(int table) {
         return memory.address() + table * TABLE_BYTES;
@@ -84,7 +91,7 @@ final class SoftTlb {
     /** Enters a page into a table. */
     void enter(int table, long address, long hostPage, TranslatingVcpu.DataPage page) {
         int slot = slot(address);
-        long at = table * TABLE_BYTES + 8L * slot;
+        int at = index(table, slot);
         long minusPage = -(address & -1L << PAGE_SHIFT);
         long tag = minusPage + BIAS;
         UsedSlots slots = used[table];
@@ -95,15 +102,15 @@ final class SoftTlb {
         }
         slots.add(slot, TranslatingVcpu.global(page.flags));
         flags[table][slot] = (byte) page.flags;
-        memory.set(LONG, at, page.readable ? tag : none(slot));
-        memory.set(LONG, at + WRITES, page.writable ? tag : none(slot));
-        memory.set(LONG, at + HOST, hostPage + minusPage);
+        longs.put(at, page.readable ? tag : none(slot));
+        longs.put(at + ENTRIES, page.writable ? tag : none(slot));
+        longs.put(at + 2 * ENTRIES, hostPage + minusPage);
     }
 
     private void empty(int table, int slot) {
-        long at = table * TABLE_BYTES + 8L * slot;
-        memory.set(LONG, at, none(slot));
-        memory.set(LONG, at + WRITES, none(slot));
+        int at = index(table, slot);
+        longs.put(at, none(slot));
+        longs.put(at + ENTRIES, none(slot));
     }
 
     /** Drops everything, or all but global pages. */
@@ -152,9 +159,9 @@ final class SoftTlb {
 
     /** {@return the linear address of the page in a slot; of none if it is empty} */
     private long page(int table, int slot) {
-        long at = table * TABLE_BYTES + 8L * slot;
-        long read = memory.get(LONG, at);
-        return BIAS - (read != none(slot) ? read : memory.get(LONG, at + WRITES));
+        int at = index(table, slot);
+        long read = longs.get(at);
+        return BIAS - (read != none(slot) ? read : longs.get(at + ENTRIES));
     }
 
     /**
@@ -182,13 +189,13 @@ final class SoftTlb {
 
     private void trapWrites(int table, int slot, long hostPage) {
         if (mayWrite(table, slot, hostPage)) {
-            memory.set(LONG, table * TABLE_BYTES + 8L * slot + WRITES, none(slot));
+            longs.put(index(table, slot) + ENTRIES, none(slot));
         }
     }
 
     private boolean mayWrite(int table, int slot, long hostPage) {
-        long at = table * TABLE_BYTES + 8L * slot;
-        return memory.get(LONG, at + HOST) - memory.get(LONG, at + WRITES) + BIAS == hostPage;
+        int at = index(table, slot);
+        return longs.get(at + 2 * ENTRIES) - longs.get(at + ENTRIES) + BIAS == hostPage;
     }
 
     /**

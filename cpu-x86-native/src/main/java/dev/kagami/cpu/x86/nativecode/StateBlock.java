@@ -64,9 +64,6 @@ final class StateBlock {
     /** Mask that selects a jump-cache index from an address. */
     static final int JUMP_INDEX_MASK = quadwords(1);
 
-    /** Bases of the guest's FS and GS. */
-    static final int BASES = quadwords(2);
-
     /** Mask of the address bits that must be 0 for an aligned 128-bit operand. */
     static final int ALIGNMENT_MASK = quadwords(1);
 
@@ -87,6 +84,33 @@ final class StateBlock {
 
     /** Host addresses of the current block's windows, see {@link BlockPlan}; quadwords. */
     static final int WINDOWS = quadwords(BlockPlan.MAX_WINDOWS);
+
+    /** A register's place while it is needed for something else. */
+    static final int SPARE = quadwords(1);
+
+    /** The masks 31 and 63. */
+    static final int BIT_MASKS = quadwords(2);
+
+    /** Where the code memory is executable. */
+    static final int CODE_BASE = quadwords(1);
+
+    /** Mask that selects an index of {@link UserJumps} from an address. */
+    static final int PAGE_INDEX_MASK = quadwords(1);
+
+    /** Not 0 when the guest's vector registers are in the host's. */
+    static final int VECTORS_HERE = quadwords(1);
+
+    /** Not 0 when they are, or else {@link #VECTORS} are current. */
+    static final int VECTORS_TAKEN = quadwords(1);
+
+    /** The privilege level after SYSCALL or SYSRET. */
+    static final int PRIVILEGE = quadwords(1);
+
+    /** Where those places begin that are filled together whenever translated code is entered. */
+    static final int FILLED = used;
+
+    /** Bases of the guest's FS and GS. */
+    static final int BASES = quadwords(2);
 
     /** Selectors of the six segment registers, as quadwords. */
     static final int SELECTORS = quadwords(6);
@@ -109,12 +133,6 @@ final class StateBlock {
     /** IA32_KERNEL_GS_BASE. */
     static final int KERNEL_GS_BASE = quadwords(1);
 
-    /** A register's place while it is needed for something else. */
-    static final int SPARE = quadwords(1);
-
-    /** The masks 31 and 63. */
-    static final int BIT_MASKS = quadwords(2);
-
     /** The guest's AC, at its place in RFLAGS. */
     static final int ACCESS_CONTROL = quadwords(1);
 
@@ -129,18 +147,6 @@ final class StateBlock {
 
     /** IA32_TSC_AUX. */
     static final int TIME_AUXILIARY = quadwords(1);
-
-    /** Where the code memory is executable. */
-    static final int CODE_BASE = quadwords(1);
-
-    /** Mask that selects an index of {@link UserJumps} from an address. */
-    static final int PAGE_INDEX_MASK = quadwords(1);
-
-    /** Not 0 when the guest's vector registers are in the host's. */
-    static final int VECTORS_HERE = quadwords(1);
-
-    /** Not 0 when they are, or else {@link #VECTORS} are current. */
-    static final int VECTORS_TAKEN = quadwords(1);
 
     /** Not 0 when IRETQ is the interpreter's. */
     static final int RETURN_INTERPRETED = quadwords(1);
@@ -175,14 +181,14 @@ final class StateBlock {
     /** The same of {@link UserJumps}; behind it, that of code that has them there. */
     static final int USER_JUMPS = quadwords(2);
 
-    /** The privilege level after SYSCALL or SYSRET. */
-    static final int PRIVILEGE = quadwords(1);
-
     /** Not 0 when those have run, so that the CPU doesn't know of the privilege level and what belongs to it. */
     static final int PRIVILEGE_CHANGED = quadwords(1);
 
     /** CR2. */
     static final int PAGE_FAULT_ADDRESS = quadwords(1);
+
+    /** Where they end. */
+    static final int FILLED_END = used;
 
     /** The stack pointer that Java had. */
     static final int HOST_STACK = quadwords(1);

@@ -1,7 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
 
@@ -33,14 +33,11 @@ final class TranslatedCode {
     private static final int LINEAR = PAGE - Long.BYTES;
     private static final int HEADER_BYTES = -LINEAR;
 
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
-
     private final NativeVcpu owner;
     private final HostMemory.CodeMemory memory;
 
     /** The writable view of the memory. */
-    private final MemorySegment bytes;
+    private final ByteBuffer bytes;
 
     /** The exit by which the code was left. */
     private final Exit left = new Exit();
@@ -101,7 +98,7 @@ final class TranslatedCode {
         this.owner = owner;
         this.userJumps = userJumps;
         this.memory = memory;
-        bytes = memory.writable();
+        bytes = memory.writable().asByteBuffer().order(ByteOrder.nativeOrder());
         maxBlocks = options.maxBlocks();
         int size = options.codeBytes() / options.regions();
         if (size < 4 * BLOCK_BYTES) {
@@ -180,16 +177,16 @@ final class TranslatedCode {
         if (entry + code.coldStart() > region.coldStart || region.coldEnd + coldLength > region.limit) {
             throw new IllegalStateException("a block of %d bytes".formatted(code.length()));
         }
-        bytes.set(LONG, entry + LINEAR, block.linear);
-        bytes.set(INT, entry + PAGE, block.page);
-        bytes.set(INT, entry + LINKS, 0);
-        bytes.set(INT, entry + DIRECTS, code.directs());
+        bytes.putLong(entry + LINEAR, block.linear);
+        bytes.putInt(entry + PAGE, block.page);
+        bytes.putInt(entry + LINKS, 0);
+        bytes.putInt(entry + DIRECTS, code.directs());
         block.entry = entry;
         region.blocks.add(block);
         int start = entry - Islands.HEAD_BYTES;
-        MemorySegment.copy(code.host(), 0, bytes, ValueLayout.JAVA_BYTE, start, code.coldStart());
+        bytes.put(start, code.host(), 0, code.coldStart());
         region.end = start + code.coldStart();
-        MemorySegment.copy(code.host(), code.coldStart(), bytes, ValueLayout.JAVA_BYTE, region.coldEnd, coldLength);
+        bytes.put(region.coldEnd, code.host(), code.coldStart(), coldLength);
         region.coldEnd += coldLength;
         if (block.user() && !block.alone()) {
             userJumps.set(block);
@@ -197,7 +194,7 @@ final class TranslatedCode {
     }
 
     private int copy(Translator.Result code, int position) {
-        MemorySegment.copy(code.host(), 0, bytes, ValueLayout.JAVA_BYTE, position, code.length());
+        bytes.put(position, code.host(), 0, code.length());
         return position + code.length();
     }
 
@@ -236,7 +233,7 @@ final class TranslatedCode {
         if (block.known) {
             if (block.translated()) {
                 unlink(block);
-                bytes.set(INT, block.entry + PAGE, NativeBlock.NO_PAGE);
+                bytes.putInt(block.entry + PAGE, NativeBlock.NO_PAGE);
             }
             forgetJumps(block);
             block.reset();
@@ -260,55 +257,55 @@ final class TranslatedCode {
 
     /** {@return the linear address of the block of an exit, or its offset in the page if it is user code} */
     long linear(Exit exit) {
-        return bytes.get(LONG, exit.entry + LINEAR);
+        return bytes.getLong(exit.entry + LINEAR);
     }
 
     /** Makes the jump of an exit lead to a block from now on, if both are in one page and the exit is still there. */
     void link(Exit exit, NativeBlock target) {
-        if (exit.evictions != evictions || bytes.get(INT, exit.entry + PAGE) != target.page) {
+        if (exit.evictions != evictions || bytes.getInt(exit.entry + PAGE) != target.page) {
             return;
         }
         int at = exit.position;
-        if (bytes.get(INT, at + Exit.PREVIOUS) != 0) {
+        if (bytes.getInt(at + Exit.PREVIOUS) != 0) {
             return;
         }
         int head = target.entry + LINKS;
-        int next = bytes.get(INT, head);
-        bytes.set(INT, at + Exit.NEXT, next);
-        bytes.set(INT, at + Exit.PREVIOUS, head);
+        int next = bytes.getInt(head);
+        bytes.putInt(at + Exit.NEXT, next);
+        bytes.putInt(at + Exit.PREVIOUS, head);
         if (next != 0) {
-            bytes.set(INT, next + Exit.PREVIOUS, at + Exit.NEXT);
+            bytes.putInt(next + Exit.PREVIOUS, at + Exit.NEXT);
         }
-        bytes.set(INT, head, at);
+        bytes.putInt(head, at);
         patch(exit.host, target.entry + (exit.forward ? Translator.CHECK_LENGTH : 0));
     }
 
     /** Changes the displacement of a jump. */
     private void patch(int at, int target) {
-        bytes.set(INT, at, target - (at + 4));
+        bytes.putInt(at, target - (at + 4));
     }
 
     /** Makes the jump of the exit at a position lead to where the code is left, unless it does so already. */
     private void unlink(int at) {
-        int previous = bytes.get(INT, at + Exit.PREVIOUS);
+        int previous = bytes.getInt(at + Exit.PREVIOUS);
         if (previous == 0) {
             return;
         }
-        int next = bytes.get(INT, at + Exit.NEXT);
-        bytes.set(INT, previous, next);
+        int next = bytes.getInt(at + Exit.NEXT);
+        bytes.putInt(previous, next);
         if (next != 0) {
-            bytes.set(INT, next + Exit.PREVIOUS, previous);
+            bytes.putInt(next + Exit.PREVIOUS, previous);
         }
-        bytes.set(INT, at + Exit.PREVIOUS, 0);
+        bytes.putInt(at + Exit.PREVIOUS, 0);
         patch(Exit.jump(bytes, at), at - Exit.LEAVE_BYTES);
     }
 
     /** Makes no jump lead to a block, or from it to others. */
     private void unlink(NativeBlock block) {
-        for (int at = bytes.get(INT, block.entry + LINKS); at != 0; at = bytes.get(INT, block.entry + LINKS)) {
+        for (int at = bytes.getInt(block.entry + LINKS); at != 0; at = bytes.getInt(block.entry + LINKS)) {
             unlink(at);
         }
-        for (int at = bytes.get(INT, block.entry + DIRECTS); at != 0; at = Exit.nextDirect(bytes, at)) {
+        for (int at = bytes.getInt(block.entry + DIRECTS); at != 0; at = Exit.nextDirect(bytes, at)) {
             unlink(at);
         }
     }

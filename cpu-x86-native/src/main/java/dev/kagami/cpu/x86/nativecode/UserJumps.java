@@ -3,7 +3,9 @@ package dev.kagami.cpu.x86.nativecode;
 import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.IntBuffer;
+import java.nio.LongBuffer;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +30,7 @@ final class UserJumps {
     private static final int LINEAR_PAGE = 2 * COLUMN_BYTES;
     static final int RAM_PAGE = 3 * COLUMN_BYTES;
     private static final long VIEW_BYTES = 4L * COLUMN_BYTES;
+    private static final int VIEW_LONGS = 4 * PAGES;
     private static final int PAGE_SHIFT = 12;
     private static final int PAGE_SIZE = 1 << PAGE_SHIFT;
     private static final int TABLE_BYTES = Integer.BYTES * PAGE_SIZE;
@@ -41,15 +44,13 @@ final class UserJumps {
     /** Mask that selects an index of the first table from an address. */
     static final long INDEX_MASK = (long) (PAGES - 1) << PAGE_SHIFT;
 
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
-
     private static final int FEW_KEYS = 256;
 
     /** A key that no page has. */
     private static final long NO_KEY = -1;
 
     private final MemorySegment first;
+    private final LongBuffer firstLongs;
     private final int views;
 
     /** By table of the first step; made when it is used. */
@@ -57,6 +58,7 @@ final class UserJumps {
 
     private int space;
     private final MemorySegment tables;
+    private final IntBuffer tableInts;
 
     /** Open addressing; at least twice as large as needed, so that there is always an end of a search. */
     private long[] keys = new long[FEW_KEYS];
@@ -74,10 +76,12 @@ final class UserJumps {
         used = new UsedSlots[TranslatingVcpu.ADDRESS_SPACES * views];
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
         first = HostMemory.mapData(used.length * VIEW_BYTES);
+        firstLongs = HostMemory.longs(first);
         for (int number = 0; number < used.length; number++) {
             empty(number, 1);
         }
         tables = HostMemory.mapData((long) MAX_TABLES * TABLE_BYTES);
+        tableInts = tables.asByteBuffer().order(ByteOrder.nativeOrder()).asIntBuffer();
         Arrays.fill(keys, NO_KEY);
     }
 
@@ -106,11 +110,11 @@ final class UserJumps {
 
     /** Makes an entry hold minus a page that never leads to it. */
     private void empty(int number, int slot) {
-        first.set(LONG, at(number, slot), slot == 1 ? -((long) PAGES / 2 << PAGE_SHIFT) : 0);
+        firstLongs.put(at(number, slot), slot == 1 ? -((long) PAGES / 2 << PAGE_SHIFT) : 0);
     }
 
-    private static long at(int number, int slot) {
-        return number * VIEW_BYTES + (long) Long.BYTES * slot;
+    private static int at(int number, int slot) {
+        return number * VIEW_LONGS + slot;
     }
 
     /** Makes branches find the code of a page of RAM at a linear address, for as long as it is mapped there. */
@@ -119,17 +123,17 @@ final class UserJumps {
         int number = number(view);
         int slot = slot(linear);
         long linearPage = linear & -PAGE_SIZE;
-        long at = at(number, slot);
+        int at = at(number, slot);
         UsedSlots slots = used[number];
         if (slots == null) {
             slots = new UsedSlots(PAGES);
             used[number] = slots;
         }
         slots.add(slot, false);
-        first.set(LONG, at, BIAS - linearPage);
-        first.set(LONG, at + TABLE, tables.address() + (long) table * TABLE_BYTES - Integer.BYTES * BIAS);
-        first.set(LONG, at + LINEAR_PAGE, linearPage);
-        first.set(LONG, at + RAM_PAGE, page);
+        firstLongs.put(at, BIAS - linearPage);
+        firstLongs.put(at + TABLE / Long.BYTES, tables.address() + (long) table * TABLE_BYTES - Integer.BYTES * BIAS);
+        firstLongs.put(at + LINEAR_PAGE / Long.BYTES, linearPage);
+        firstLongs.put(at + RAM_PAGE / Long.BYTES, page);
     }
 
     /** Forgets where all pages are mapped. */
@@ -166,7 +170,7 @@ final class UserJumps {
             }
             for (int i = 0; i < slots.count(); i++) {
                 int slot = slots.get(i);
-                if ((BIAS - first.get(LONG, at(number, slot)) ^ address) >>> shift == 0) {
+                if ((BIAS - firstLongs.get(at(number, slot)) ^ address) >>> shift == 0) {
                     empty(number, slot);
                 }
             }
@@ -225,19 +229,19 @@ final class UserJumps {
 
     /** Makes branches find a block. */
     void set(NativeBlock block) {
-        tables.set(INT, position(table(block.page, block.mode()), block), block.entry);
+        tableInts.put(index(table(block.page, block.mode()), block), block.entry);
     }
 
     /** Makes branches leave instead of going to a block. */
     void remove(NativeBlock block) {
         int slot = find(block.page, block.mode());
         if (keys[slot] != NO_KEY) {
-            tables.set(INT, position(numbers[slot], block), 0);
+            tableInts.put(index(numbers[slot], block), 0);
         }
     }
 
-    private static long position(int number, NativeBlock block) {
-        return (long) number * TABLE_BYTES + 4 * (block.linear & PAGE_SIZE - 1);
+    private static int index(int number, NativeBlock block) {
+        return number * PAGE_SIZE + ((int) block.linear & PAGE_SIZE - 1);
     }
 
     private static long key(int page, int mode) {

@@ -1,7 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.LongBuffer;
 
 /**
  * A virtual CPU whose 64-bit code is run by a translator, with the interpreter for everything else: for code that is not
@@ -17,6 +17,8 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
 
     /** Number of TLBs; see {@link #table}. */
     public static final int TABLES = Mmu.TABLES;
+
+    private static final int GENERAL_REGISTERS = 16;
 
     /** The exception masks in MXCSR. */
     private static final int MXCSR_MASKS = 0x1F80;
@@ -414,35 +416,38 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     }
 
     /**
-     * Copies the general registers, the arithmetic flags and the bases of FS and GS out.
+     * Copies the 16 general registers out.
      *
      * @param target where to
-     * @param registers offset of the 16 registers
-     * @param flags offset of the flags
-     * @param bases offset of the two bases
+     * @param at index of the first one
      */
-    protected final void copyOut(MemorySegment target, long registers, long flags, long bases) {
-        // Few enough that a loop is faster than what looks into the segment's and the array's kinds first.
-        for (int i = 0; i < 16; i++) {
-            target.set(ValueLayout.JAVA_LONG, registers + 8L * i, cpu.r[i]);
-        }
-        target.set(ValueLayout.JAVA_LONG, flags, cpu.arithmeticFlags() | 2);
-        target.set(ValueLayout.JAVA_LONG, bases, cpu.r[Cpu.SEGMENT_BASE + Cpu.FS]);
-        target.set(ValueLayout.JAVA_LONG, bases + 8, cpu.r[Cpu.SEGMENT_BASE + Cpu.GS]);
+    protected final void copyRegistersOut(LongBuffer target, int at) {
+        target.put(at, cpu.r, 0, GENERAL_REGISTERS);
     }
 
     /**
-     * Copies the general registers and the arithmetic flags in.
+     * Copies the 16 general registers in.
      *
      * @param source where from
-     * @param registers offset of the 16 registers
-     * @param flags offset of the flags
+     * @param at index of the first one
      */
-    protected final void copyIn(MemorySegment source, long registers, long flags) {
-        for (int i = 0; i < 16; i++) {
-            cpu.r[i] = source.get(ValueLayout.JAVA_LONG, registers + 8L * i);
-        }
-        cpu.setArithmeticFlags((int) source.get(ValueLayout.JAVA_LONG, flags));
+    protected final void copyRegistersIn(LongBuffer source, int at) {
+        source.get(at, cpu.r, 0, GENERAL_REGISTERS);
+    }
+
+    /** {@return the arithmetic flags, and the one that is always set} */
+    protected final int arithmeticFlags() {
+        return cpu.arithmeticFlags() | 2;
+    }
+
+    /** Sets the arithmetic flags. */
+    protected final void setArithmeticFlags(int flags) {
+        cpu.setArithmeticFlags(flags);
+    }
+
+    /** {@return the base of a segment} */
+    protected final long segmentBase(int segment) {
+        return cpu.r[Cpu.SEGMENT_BASE + segment];
     }
 
     /** {@return whether SSE instructions run without an exception that the host must not see} */
@@ -458,17 +463,15 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     }
 
     /**
-     * Copies the 16 vector registers and MXCSR out.
+     * Copies the 16 vector registers out.
      *
      * @param target where to
-     * @param registers offset of the registers, 64 bytes each
-     * @param mxcsr offset of MXCSR
+     * @param at index of the first one; each takes 8
      * @return whether one of them has a bit set above the lowest 128
      */
-    protected final boolean copyVectorsOut(MemorySegment target, long registers, long mxcsr) {
+    protected final boolean copyVectorsOut(LongBuffer target, int at) {
         long[] v = cpu.vec;
-        MemorySegment.copy(v, 0, target, ValueLayout.JAVA_LONG, registers, 16 * VexOp.STRIDE);
-        target.set(ValueLayout.JAVA_INT, mxcsr, cpu.mxcsr);
+        target.put(at, v, 0, 16 * VexOp.STRIDE);
         long upper = 0;
         for (int i = 0; i < 16 * VexOp.STRIDE; i += VexOp.STRIDE) {
             upper |= v[i + 2] | v[i + 3];
@@ -477,15 +480,23 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     }
 
     /**
-     * Copies the 16 vector registers and MXCSR in.
+     * Copies the 16 vector registers in.
      *
      * @param source where from
-     * @param registers offset of the registers, 64 bytes each
-     * @param mxcsr offset of MXCSR
+     * @param at index of the first one; each takes 8
      */
-    protected final void copyVectorsIn(MemorySegment source, long registers, long mxcsr) {
-        MemorySegment.copy(source, ValueLayout.JAVA_LONG, registers, cpu.vec, 0, 16 * VexOp.STRIDE);
-        cpu.mxcsr = source.get(ValueLayout.JAVA_INT, mxcsr);
+    protected final void copyVectorsIn(LongBuffer source, int at) {
+        source.get(at, cpu.vec, 0, 16 * VexOp.STRIDE);
+    }
+
+    /** {@return MXCSR} */
+    protected final int mxcsr() {
+        return cpu.mxcsr;
+    }
+
+    /** Sets MXCSR. */
+    protected final void setMxcsr(int value) {
+        cpu.mxcsr = value;
     }
 
     /** A page translated for data. */
