@@ -36,8 +36,11 @@ final class JumpCache {
 
     private static final int PAGE_SHIFT = 12;
 
-    /** log2 of the largest page's size. */
-    static final int HUGE_SHIFT = 30;
+    /** log2 of the size of a piece of the address space of which it is noted that there is something. */
+    private static final int PIECE_SHIFT = 22;
+
+    /** Indexes that the addresses in a page have. */
+    private static final int PAGE_INDEXES = 1 << PAGE_SHIFT - 1;
 
     private static final int ENTRY_LONGS = ENTRY_BYTES / Long.BYTES;
 
@@ -48,7 +51,7 @@ final class JumpCache {
     private final BitSet[] globals;
 
     private final PageFilter pages = new PageFilter(PAGE_SHIFT);
-    private final PageFilter largePages = new PageFilter(HUGE_SHIFT);
+    private final PageFilter pieces = new PageFilter(PIECE_SHIFT);
 
     JumpCache(int views) {
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
@@ -172,14 +175,14 @@ final class JumpCache {
 
     private void note(long address) {
         pages.add(address);
-        largePages.add(address);
+        pieces.add(address);
     }
 
     /** Forgets all, or all but what is in global pages. */
     void clear(boolean keepGlobal) {
         if (!keepGlobal) {
             pages.clear();
-            largePages.clear();
+            pieces.clear();
         }
         for (int view = 0; view < used.length; view++) {
             UsedSlots slots = used[view];
@@ -196,22 +199,38 @@ final class JumpCache {
     /**
      * Forgets what is, in part at least, in the page that an address is in.
      *
-     * @param large whether to take the largest page there is
+     * @param shift log2 of the size of the page
      */
-    void drop(long address, boolean large) {
-        if (!(large ? largePages : pages).mayHave(address)) {
+    void drop(long address, int shift) {
+        if (shift == PAGE_SHIFT && !pages.mayHave(address) || shift == PIECE_SHIFT && !pieces.mayHave(address)) {
             return;
         }
-        int shift = large ? HUGE_SHIFT : PAGE_SHIFT;
+        long page = address & -1L << shift;
         for (int view = 0; view < used.length; view++) {
-            for (int j = 0; j < used[view].count(); j++) {
-                int i = used[view].get(j);
-                long guest = -longs.get(at(view, i));
-                long last = guest + Instruction.MAX_LENGTH - 1;
-                if ((guest ^ address) >>> shift == 0 || (last ^ address) >>> shift == 0) {
-                    empty(view, i);
-                }
+            if (shift == PAGE_SHIFT && PAGE_INDEXES < used[view].count()) {
+                drop(view, page - Instruction.MAX_LENGTH + 1, Instruction.MAX_LENGTH / 2, address, shift);
+                drop(view, page, PAGE_INDEXES, address, shift);
+                continue;
             }
+            for (int j = 0; j < used[view].count(); j++) {
+                drop(view, used[view].get(j), address, shift);
+            }
+        }
+    }
+
+    /** Looks at the groups of as many indexes as there are from that of an address on: that of what is behind it, if in one page. */
+    private void drop(int view, long first, int indexes, long address, int shift) {
+        int from = index(first);
+        for (int i = from & -GROUP; i <= (from + indexes | GROUP - 1); i++) {
+            drop(view, i & ENTRIES - 1, address, shift);
+        }
+    }
+
+    private void drop(int view, int i, long address, int shift) {
+        long guest = -longs.get(at(view, i));
+        long last = guest + Instruction.MAX_LENGTH - 1;
+        if ((guest ^ address) >>> shift == 0 || (last ^ address) >>> shift == 0) {
+            empty(view, i);
         }
     }
 }

@@ -738,11 +738,11 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     @Override
-    public void translationFlushed(long page, boolean large) {
+    public void translationFlushed(long page, int shift) {
         flushes++;
-        tlb.drop(page, large);
-        jumps.drop(page, large);
-        userJumps.drop(page, large ? JumpCache.HUGE_SHIFT : PAGE_SHIFT);
+        tlb.drop(page, shift);
+        jumps.drop(page, shift);
+        userJumps.drop(page, shift);
     }
 
     @Override

@@ -139,21 +139,35 @@ final class SoftTlb {
      * Drops one page from all tables.
      *
      * @param address linear address
-     * @param large whether to drop all of the large page that it may be in
+     * @param shift log2 of the size of the largest page that it may be in, all of which is dropped
      */
-    void drop(long address, boolean large) {
+    void drop(long address, int shift) {
+        long pages = 1L << shift - PAGE_SHIFT;
         for (int table = 0; table < used.length; table++) {
             UsedSlots slots = used[table];
             if (slots == null) {
                 continue;
             }
-            empty(table, slot(address));
-            for (int i = 0; large && i < slots.count(); i++) {
-                int slot = slots.get(i);
-                if (TranslatingVcpu.sameLargePage(page(table, slot), flags[table][slot], address)) {
-                    empty(table, slot);
+            if (pages == 1) {
+                empty(table, slot(address));
+            } else if (pages < slots.count()) {
+                int first = slot(address & -1L << shift);
+                for (int slot = first; slot < first + pages; slot++) {
+                    dropPiece(table, slot, address);
+                }
+            } else {
+                for (int i = 0; i < slots.count(); i++) {
+                    dropPiece(table, slots.get(i), address);
                 }
             }
+        }
+    }
+
+    private void dropPiece(int table, int slot, long address) {
+        long page = page(table, slot);
+        if (page >>> PAGE_SHIFT == address >>> PAGE_SHIFT
+                || TranslatingVcpu.sameLargePage(page, flags[table][slot], address)) {
+            empty(table, slot);
         }
     }
 

@@ -125,7 +125,7 @@ final class FollowingVcpu extends TranslatingVcpu {
     public void translationsFlushed(boolean keepGlobal) {}
 
     @Override
-    public void translationFlushed(long page, boolean large) {}
+    public void translationFlushed(long page, int shift) {}
 
     @Override
     public long codeBytes() {

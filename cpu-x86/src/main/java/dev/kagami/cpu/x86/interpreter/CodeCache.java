@@ -105,10 +105,10 @@ final class CodeCache implements CodeWriteListener {
             used.clear(!keepGlobal);
         }
 
-        void flush(long address, boolean large) {
-            for (int i = 0; large && i < used.count(); i++) {
+        void flush(long address, int shift) {
+            for (int i = 0; shift != Mmu.PAGE_SHIFT && i < used.count(); i++) {
                 int slot = used.get(i);
-                if ((tag[slot] ^ address) >>> Mmu.HUGE_SHIFT == 0) {
+                if ((tag[slot] ^ address) >>> shift == 0) {
                     tag[slot] = NO_TAG;
                 }
             }
@@ -402,12 +402,12 @@ final class CodeCache implements CodeWriteListener {
      * Forgets one linear page.
      *
      * @param address linear address
-     * @param large whether it may be part of a large page, all of which must be forgotten
+     * @param shift log2 of the size of the largest page that it may be part of, all of which must be forgotten
      */
-    void flushTranslation(long address, boolean large) {
+    void flushTranslation(long address, int shift) {
         for (Translations cache : translations) {
             if (cache != null) {
-                cache.flush(address, large);
+                cache.flush(address, shift);
             }
         }
         forgetJumps();

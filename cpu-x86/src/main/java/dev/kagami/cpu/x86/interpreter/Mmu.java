@@ -72,6 +72,7 @@ final class Mmu {
     /** Part of a page of 1 GiB. */
     private static final int FLAG_HUGE = 1 << 2;
 
+    /** log2 of the size of the largest page but for {@link #HUGE_SHIFT}. */
     private static final int LARGE_SHIFT = 22;
 
     /** log2 of the largest page's size. */
@@ -817,9 +818,9 @@ final class Mmu {
 
     /** Drops the translations of one page, as INVLPG does; those of other address spaces, too. */
     void flushPage(long address) {
-        boolean large = largePages.mayHave(address)
-                || Long.compareUnsigned(address, hugeLow) >= 0 && Long.compareUnsigned(address, hugeHigh) <= 0;
-        if (large) {
+        boolean huge = Long.compareUnsigned(address, hugeLow) >= 0 && Long.compareUnsigned(address, hugeHigh) <= 0;
+        int shift = huge ? HUGE_SHIFT : largePages.mayHave(address) ? LARGE_SHIFT : PAGE_SHIFT;
+        if (shift != PAGE_SHIFT) {
             dropPieces(address);
         }
         long page = address & -PAGE_SIZE;
@@ -830,10 +831,10 @@ final class Mmu {
                 tlb[slot + 1] = NO_TAG;
             }
         }
-        cpu.code.flushTranslation(address, large);
+        cpu.code.flushTranslation(address, shift);
         TranslationListener listener = cpu.translations;
         if (listener != null) {
-            listener.translationFlushed(page, large);
+            listener.translationFlushed(page, shift);
         }
     }
 

@@ -25,9 +25,9 @@ interface TranslationListener {
      * The translation of one page may have changed.
      *
      * @param page linear address of the page
-     * @param large whether it may be part of a large page, all of which may have changed
+     * @param shift log2 of the size of the largest page that it may be part of, all of which may have changed
      */
-    void translationFlushed(long page, boolean large);
+    void translationFlushed(long page, int shift);
 
     /**
      * Writes to a page of RAM must be seen from now on, because code of it is being cached. Called on the CPU's thread, or on

@@ -15,7 +15,7 @@ final class CodeCacheTest {
             assertThat(code.find(TestMachine.CODE, machine.cpu.codeMode)).isSameAs(block);
             code.flushTranslations(false);
             assertThat(code.find(TestMachine.CODE, machine.cpu.codeMode)).isSameAs(block);
-            code.flushTranslation(TestMachine.CODE, false);
+            code.flushTranslation(TestMachine.CODE, Mmu.PAGE_SHIFT);
             assertThat(code.find(TestMachine.CODE, machine.cpu.codeMode)).isSameAs(block);
         }
     }
