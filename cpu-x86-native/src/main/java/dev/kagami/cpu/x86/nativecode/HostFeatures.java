@@ -26,8 +26,9 @@ final class HostFeatures {
 
     private static final Set<String> FLAGS_FOUND = read(FLAGS);
 
-    /** LOOP is as fast as any branch on the host. */
-    static final boolean FAST_LOOP = read(VENDOR).stream().anyMatch(LOOP_VENDORS::contains);
+    /** LOOP is as fast as any branch on the host; with {@code false} in the system property it is as if it weren't. */
+    static final boolean FAST_LOOP = !"false".equals(System.getProperty("dev.kagami.native.loop"))
+            && read(VENDOR).stream().anyMatch(LOOP_VENDORS::contains);
 
     /** SHA1RNDS4 and the like may run on the host. */
     static final boolean SHA = FLAGS_FOUND.contains("sha_ni");

@@ -47,6 +47,8 @@ class EveryEncodingTest {
                 switch (opcode) {
                     case 0x8E, 0x9D, 0xC2, 0xC3, 0xCA, 0xCB, 0xCC, 0xCD, 0xCE, 0xCF -> true;
                     case 0xE0, 0xE1, 0xE2, 0xE3, 0xE8, 0xE9, 0xEB, 0xF1 -> true;
+                    // Repeated, they write over the snippet.
+                    case 0xA4, 0xA5, 0xAA, 0xAB -> instruction.rep || instruction.repne;
                     case 0xC7 -> group == 7;
                     case 0xFF -> group >= 2 && group <= 5;
                     default -> opcode >= 0x70 && opcode <= 0x7F;
