@@ -40,10 +40,10 @@ final class SharedFile {
     private static final long[] READER_LOCKS = {100, 201, 203};
 
     /**
-     * Linux keeps what is written at once in one piece of its page cache, up to megabytes, and ext4 then takes 20 us and
-     * more for each small write to it. Smaller ones don't cost large writes much.
+     * Linux keeps what is written at once in one piece of its page cache, up to megabytes, and ext4 then walks through all
+     * of it for each small write: 5 us and more. Smaller ones don't cost large writes much; docs/performance.md has both.
      */
-    private static final int MAX_WRITE = 64 << 10;
+    private static final int MAX_WRITE = 32 << 10;
 
     /** The JDK copies a heap buffer to memory outside of the heap, which it keeps for each thread: in pieces, then. */
     private static final int MAX_HEAP_TRANSFER = 256 << 10;
