@@ -52,7 +52,6 @@ class HostileCodeTest {
                     Interrupts.external(cpu, random.nextInt(256));
                 }
                 cpu.halted = false;
-                machine.bus.log.clear();
                 if (random.nextInt(8) == 0) {
                     scatterCode(machine, random, cpu.codeAddress() & 0xF_FFFF);
                 }
@@ -69,6 +68,7 @@ class HostileCodeTest {
     /** Makes tables, code and registers at random, in a random mode. */
     static void prepare(TestMachine machine, SplittableRandom random) {
         Cpu cpu = machine.cpu;
+        machine.bus.remembers = false;
         switch (random.nextInt(MODES)) {
             case 0 -> machine.realMode();
             case 1 -> machine.protectedMode();

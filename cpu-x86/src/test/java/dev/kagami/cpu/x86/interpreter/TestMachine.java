@@ -426,33 +426,38 @@ final class TestMachine implements AutoCloseable {
         /** Accesses in order, such as {@code "out 80 1 2a"}: what, where, size, value (hexadecimal). */
         final List<String> log = new ArrayList<>();
 
+        /** Whether accesses are logged and written device memory is kept: one repeated instruction can make any number of them. */
+        boolean remembers = true;
+
         /** Vector for the next acknowledge cycle. */
         int externalVector = 0xFF;
 
         @Override
         public int readPort(int port, int size) {
-            log.add("in %x %d".formatted(port, size));
+            log("in %x %d", port, size);
             int value = ports.getOrDefault(port, -1);
             return size == 4 ? value : value & (1 << 8 * size) - 1;
         }
 
         @Override
         public void writePort(int port, int size, int value) {
-            log.add("out %x %d %x".formatted(port, size, size == 4 ? value : value & (1 << 8 * size) - 1));
+            log("out %x %d %x", port, size, size == 4 ? value : value & (1 << 8 * size) - 1);
             ports.put(port, value);
         }
 
         @Override
         public long readMmio(long address, int size) {
-            log.add("read %x %d".formatted(address, size));
+            log("read %x %d", address, size);
             long value = mmio.getOrDefault(address, -1L);
             return size == 8 ? value : value & (1L << 8 * size) - 1;
         }
 
         @Override
         public void writeMmio(long address, int size, long value) {
-            log.add("write %x %d %x".formatted(address, size, size == 8 ? value : value & (1L << 8 * size) - 1));
-            mmio.put(address, value);
+            log("write %x %d %x", address, size, size == 8 ? value : value & (1L << 8 * size) - 1);
+            if (remembers) {
+                mmio.put(address, value);
+            }
         }
 
         @Override
@@ -462,7 +467,13 @@ final class TestMachine implements AutoCloseable {
 
         @Override
         public void endOfInterrupt(int vector) {
-            log.add("eoi %x".formatted(vector));
+            log("eoi %x", vector);
+        }
+
+        private void log(String format, Object... values) {
+            if (remembers) {
+                log.add(format.formatted(values));
+            }
         }
     }
 
