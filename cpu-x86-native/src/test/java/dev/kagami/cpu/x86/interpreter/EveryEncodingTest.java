@@ -32,6 +32,9 @@ class EveryEncodingTest {
     private static final int VEX_MAPS = 3;
     private static final int LONGEST = 15;
 
+    /** More than any instruction writes from where a register points. */
+    private static final int CODE_BYTES = 8192;
+
     private final Decoder decoder = new Decoder();
     private final Instruction instruction = new Instruction();
 
@@ -47,8 +50,6 @@ class EveryEncodingTest {
                 switch (opcode) {
                     case 0x8E, 0x9D, 0xC2, 0xC3, 0xCA, 0xCB, 0xCC, 0xCD, 0xCE, 0xCF -> true;
                     case 0xE0, 0xE1, 0xE2, 0xE3, 0xE8, 0xE9, 0xEB, 0xF1 -> true;
-                    // Repeated, they write over the snippet.
-                    case 0xA4, 0xA5, 0xAA, 0xAB -> instruction.rep || instruction.repne;
                     case 0xC7 -> group == 7;
                     case 0xFF -> group >= 2 && group <= 5;
                     default -> opcode >= 0x70 && opcode <= 0x7F;
@@ -111,6 +112,15 @@ class EveryEncodingTest {
         }
     }
 
+    /** Makes no register point to the snippet, which would be another one when it has written there. */
+    private static void leaveTheCode(long[] registers) {
+        for (int i = 0; i < registers.length; i++) {
+            if (Math.abs(registers[i] - MachineState.CODE) < CODE_BYTES) {
+                registers[i] = MachineState.DATA;
+            }
+        }
+    }
+
     @Test
     void noEncodingIsRefusedByTheHost() {
         long seed = Long.getLong("kagami.seed", System.nanoTime());
@@ -125,6 +135,7 @@ class EveryEncodingTest {
                 SnippetMachine translator = new SnippetMachine(NativeVcpus::eager)) {
             for (byte[] code : encodings) {
                 vector.randomInput(random.nextLong());
+                leaveTheCode(vector.input.gpr);
                 expected.copyFrom(vector.input);
                 actual.copyFrom(vector.input);
                 interpreter.runBlocks(expected, code);

@@ -58,7 +58,6 @@ class NativeHostileCodeTest {
             if (reason == ExitReason.SHUTDOWN) {
                 break;
             }
-            machine.bus.log.clear();
             machine.cpu.halted = false;
             machine.cpu.clear(Cpu.EVENT_HALT);
             if (random.nextInt(4) == 0) {
