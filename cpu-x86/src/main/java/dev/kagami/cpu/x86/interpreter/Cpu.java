@@ -359,9 +359,23 @@ public final class Cpu {
         mmu.giveBack();
     }
 
+    /**
+     * Nanoseconds that a halted CPU looks for events before its thread is parked, when the last halts were as short: to wake a core of the
+     * host that has nothing to do takes some 50 us, a good part of what a disk or a network needs for an answer.
+     */
+    private static final long MOST_PATIENCE = 200_000;
+
+    private static final int HOST_CORES = Runtime.getRuntime().availableProcessors();
+
+    private long patience;
+
     /** Parks the calling thread, the CPU's own, until an event is pending besides those of {@code ignored}. */
     void sleep(int ignored) {
         rendezvous.leave(this);
+        long begin = System.nanoTime();
+        while ((events & ~ignored) == 0 && System.nanoTime() - begin < patience) {
+            Thread.onSpinWait();
+        }
         sleeper = Thread.currentThread();
         try {
             while ((events & ~ignored) == 0) {
@@ -374,6 +388,11 @@ public final class Cpu {
         } finally {
             sleeper = null;
             rendezvous.enter(this);
+            if (System.nanoTime() - begin >= MOST_PATIENCE) {
+                patience /= 2;
+            } else if (processorsCount() < HOST_CORES) {
+                patience = MOST_PATIENCE;
+            }
         }
     }
 
