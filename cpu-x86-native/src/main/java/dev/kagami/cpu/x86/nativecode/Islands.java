@@ -3,11 +3,13 @@ package dev.kagami.cpu.x86.nativecode;
 import java.util.Arrays;
 
 /**
- * The ways from short jumps of a block's hot code to its cold code: jumps that stand where no code falls through to, or are jumped over. What is rarely
- * done is a conditional jump away so, not behind one that is taken each time: taken branches are what fills a processor's
- * branch target buffers, which limits large programs.
+ * The ways from a block's hot code to its cold code: jumps that stand where no code falls through to, or are jumped over. The
+ * jumps on rcx, which change no flags, are short; with an island in reach, one of them can be taken when something is to be
+ * done that is rare, rather than over a jump there when it isn't. For taken branches are what fills a processor's branch target
+ * buffer, which limits large programs.
  *
- * <p>A short jump reaches {@value #REACH} bytes. So whoever emits says beforehand how much will follow at most until the next time, by {@link #room}.
+ * <p>A short jump reaches {@value #REACH} bytes. So whoever emits says beforehand, by {@link #room}, how much will follow at most
+ * until that is said again.
  */
 final class Islands {
     /** How far behind its end a short jump leads at most. */
@@ -18,13 +20,18 @@ final class Islands {
 
     private static final int FEW = 32;
 
-    // Most bytes of code from one call of room to the next: from the beginning of an instruction to its memory access,
-    // or its
-    // end; of what looks an address up in the TLB; from there to the instruction's end; of what looks a branch's target
-    // up.
+    // Most bytes of code from one call of room to the next.
+
+    /** From the beginning of an instruction to its access to memory, or its end. */
     static final int INSTRUCTION = 56;
+
+    /** Of what looks an address up in the TLB. */
     static final int CHECK = 52;
+
+    /** From there to the end of the instruction. */
     static final int OPERATION = 56;
+
+    /** Of what looks the target of a branch up. */
     static final int LOOKUP = 100;
 
     /** A block's first jump stands in front of its entry: that of the look at events. */

@@ -58,7 +58,7 @@ final class NativeVcpu extends TranslatingVcpu {
 
     private final MemorySegment state;
 
-    /** The same. */
+    /** The same as quadwords. */
     private final LongBuffer words;
 
     /** What {@link StateBlock#FILLED} is filled with. */

@@ -67,6 +67,9 @@ final class StateBlock {
     /** Mask of the address bits that must be 0 for an aligned 128-bit operand. */
     static final int ALIGNMENT_MASK = quadwords(1);
 
+    /** The same for a 256-bit operand. */
+    static final int WIDE_ALIGNMENT_MASK = quadwords(1);
+
     /** The guest's MXCSR; current only outside of translated code. */
     static final int MXCSR = quadwords(1);
 
@@ -75,9 +78,6 @@ final class StateBlock {
 
     /** Bits that are 0 in a canonical address rotated right by 47, plus 1. */
     static final int CANONICAL_MASK = quadwords(1);
-
-    /** The same for a 256-bit operand. */
-    static final int WIDE_ALIGNMENT_MASK = quadwords(1);
 
     /** Mask of the offset in a page. */
     static final int OFFSET_MASK = quadwords(1);

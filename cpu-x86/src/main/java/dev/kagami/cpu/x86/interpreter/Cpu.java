@@ -360,8 +360,8 @@ public final class Cpu {
     }
 
     /**
-     * Nanoseconds that a halted CPU looks for events before its thread is parked, when the last halts were as short: to wake a core of the
-     * host that has nothing to do takes some 50 us, a good part of what a disk or a network needs for an answer.
+     * Nanoseconds that a halted CPU looks for events before its thread is parked, when the last halts were as short: to wake
+     * a core of the host that has nothing to do takes some 50 us, a good part of what a disk or a network needs for an answer.
      */
     private static final long MOST_PATIENCE = 200_000;
 
