@@ -147,6 +147,7 @@ final class BranchCode {
     }
 
     private void callStore() {
+        block.islands.room(Islands.INSTRUCTION);
         memory.locate(Registers.STACK, -8, true);
         block.address(Registers.VALUE, block.next());
         asm.store(Registers.VALUE, Registers.POINTER, memory.displacement());

@@ -22,14 +22,14 @@ final class Islands {
 
     // Most bytes of code from one call of room to the next.
 
-    /** From the beginning of an instruction to its access to memory, or its end. */
-    static final int INSTRUCTION = 56;
+    /** From the beginning of an instruction to its access to memory, to the check of its operand, or to its end. */
+    static final int INSTRUCTION = 64;
 
     /** Of what looks an address up in the TLB. */
     static final int CHECK = 52;
 
     /** From there to the end of the instruction. */
-    static final int OPERATION = 56;
+    static final int OPERATION = 58;
 
     /** Of what looks the target of a branch up. */
     static final int LOOKUP = 100;

@@ -83,6 +83,7 @@ final class MemoryCode {
         }
         if (alignmentMask != 0 && !knownAligned(window, size, offset)) {
             address();
+            block.islands.room(Islands.INSTRUCTION);
             asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, alignmentMask);
             int ok = asm.jumpIfRcxZero();
             block.interpret(asm.jump());
@@ -92,6 +93,7 @@ final class MemoryCode {
             alignedAt[window] = offset;
         }
         if (leads) {
+            block.islands.room(Islands.INSTRUCTION);
             in.displacement -= offset;
             place();
             in.displacement += offset;
@@ -204,6 +206,7 @@ final class MemoryCode {
      */
     void aligned(int mask) {
         block.addressEnd = asm.position();
+        block.islands.room(Islands.INSTRUCTION);
         asm.move(Registers.VALUE, Registers.ADDRESS);
         asm.extractByState(Registers.ADDRESS, Registers.ADDRESS, mask);
         int ok = asm.jumpIfRcxZero();

@@ -156,6 +156,7 @@ final class Translator {
             }
         }
         if (open) {
+            block.islands.room(Islands.INSTRUCTION);
             block.releaseScratch();
             if (!block.shadow && (block.instructions == most || block.start == length || crosses)) {
                 block.direct(block.guest());
