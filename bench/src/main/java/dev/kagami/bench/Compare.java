@@ -4,6 +4,7 @@ import dev.kagami.image.BootFiles;
 import dev.kagami.image.ProgressListener;
 import dev.kagami.image.TinyBoot;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -12,6 +13,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -19,13 +21,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
 /**
- * Boots the same kernel and initrd to power-off under Kagami and under QEMU's TCG, in alternation, and prints how their
+ * Boots the same kernel and initrd to power-off under Kagami, Bochs and QEMU's TCG, in alternation, and prints how their
  * wall times compare.
  */
 @Command(
         name = "compare",
         description =
-                "Boots one guest to power-off under Kagami and QEMU (TCG) in alternation and compares wall times.",
+                "Boots one guest to power-off under Kagami, Bochs and QEMU (TCG) in alternation and compares wall times.",
         subcommands = {CompareWorkloads.class, CompareImage.class},
         mixinStandardHelpOptions = true)
 public final class Compare implements Callable<Integer> {
@@ -66,6 +68,13 @@ public final class Compare implements Callable<Integer> {
             paramLabel = "NAME")
     String qemu = "qemu-system-x86_64";
 
+    @Option(
+            names = "--bochs",
+            description = "The Bochs command; not run when it, grub-mkrescue or xorriso isn't there"
+                    + " (default: ${DEFAULT-VALUE}).",
+            paramLabel = "NAME")
+    private String bochs = "bochs";
+
     @Option(names = "--timeout", description = "Seconds for one run (default: ${DEFAULT-VALUE}).", paramLabel = "S")
     private int timeout = 300;
 
@@ -90,13 +99,37 @@ public final class Compare implements Callable<Integer> {
             guestKernel = guestKernel == null ? tiny.kernel() : guestKernel;
             guestInitrd = guestInitrd == null ? tiny.initrd() : guestInitrd;
         }
+        Path directory = Files.createTempDirectory("kagami-compare");
+        try {
+            compare(contenders(directory, guestKernel, guestInitrd));
+            return 0;
+        } finally {
+            Temporary.delete(directory);
+        }
+    }
+
+    private List<Contender> contenders(Path directory, Path guestKernel, Path guestInitrd)
+            throws IOException, InterruptedException {
         List<Contender> contenders = new ArrayList<>();
         contenders.add(new Contender("kagami " + engine, kagamiCommand(guestKernel, guestInitrd)));
+        List<String> missing = Stream.concat(Stream.of(bochs), Bochs.MEDIUM_TOOLS.stream())
+                .filter(command -> !Contender.onPath(command))
+                .toList();
+        if (missing.isEmpty()) {
+            contenders.add(Bochs.prepare(bochs, directory, guestKernel, guestInitrd, append, memory));
+        } else {
+            System.err.println("compare: no " + String.join(", ", missing) + " on PATH; Bochs is left out");
+        }
+        // The last is what the others are compared with.
         if (Contender.onPath(qemu)) {
             contenders.add(new Contender("qemu tcg", qemuCommand(guestKernel, guestInitrd)));
         } else {
-            System.err.println("compare: no " + qemu + " on PATH; Kagami runs alone");
+            System.err.println("compare: no " + qemu + " on PATH; QEMU is left out");
         }
+        return contenders;
+    }
+
+    private void compare(List<Contender> contenders) throws IOException, InterruptedException {
         List<Sample> seconds = contenders.stream().map(_ -> new Sample()).toList();
         List<Long> instructions = new ArrayList<>(Collections.nCopies(contenders.size(), 0L));
         for (int run = 1; run <= runs; run++) {
@@ -113,7 +146,6 @@ public final class Compare implements Callable<Integer> {
             }
         }
         print(contenders, seconds, instructions);
-        return 0;
     }
 
     private List<String> kagamiCommand(Path guestKernel, Path guestInitrd) {
