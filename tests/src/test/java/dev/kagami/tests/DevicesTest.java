@@ -27,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(value = 600, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class DevicesTest {
     private static final Duration BOOT = Duration.ofMinutes(5);
+    private static final Duration SETTLED = Duration.ofSeconds(1);
     private static final Duration SOON = Duration.ofMinutes(1);
     private static final MemorySize MEMORY = MemorySize.ofMebibytes(512);
     private static final Path MEMORY_ACCOUNT = Path.of("/proc/self/smaps_rollup");
@@ -132,7 +133,7 @@ final class DevicesTest {
         await("the host to have it back", () -> full - anonymousKibibytes() > 100 << 10);
         assertThat(balloon.returnedBytes()).isGreaterThan(100 << 20);
 
-        long available = statistics(balloon).available();
+        long available = settledAvailable(balloon);
         balloon.setTarget(MemorySize.ofMebibytes(256));
         await("the balloon to fill", () -> balloon.size().bytes() == 256 << 20);
         assertThat(available - statistics(balloon).available()).isGreaterThan(200 << 20);
@@ -143,6 +144,18 @@ final class DevicesTest {
 
     private static GuestMemoryStatistics statistics(MemoryBalloon balloon) throws InterruptedException {
         return balloon.statistics(SOON).orElseThrow();
+    }
+
+    /** {@return what is available to the guest, once it no longer changes: pages that it is about to report are not, meanwhile} */
+    private static long settledAvailable(MemoryBalloon balloon) throws Exception {
+        long[] last = {statistics(balloon).available()};
+        await("the guest's memory to settle", () -> {
+            Thread.sleep(SETTLED.toMillis());
+            long before = last[0];
+            last[0] = statistics(balloon).available();
+            return Math.abs(last[0] - before) < 1 << 20;
+        });
+        return last[0];
     }
 
     private static long anonymousKibibytes() throws IOException {
