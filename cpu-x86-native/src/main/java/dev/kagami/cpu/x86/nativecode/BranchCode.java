@@ -83,7 +83,10 @@ final class BranchCode {
         if (in.operandPrefix || in.rep || other == Assembler.NONE) {
             return Outcome.REFUSED;
         }
-        asm.exchange(Assembler.RAX, other, in.w);
+        // With itself it is a NOP, which clears no upper half: REPNE NOP comes here.
+        if (other != Assembler.RAX) {
+            asm.exchange(Assembler.RAX, other, in.w);
+        }
         return Outcome.GOES_ON;
     }
 

@@ -122,6 +122,20 @@ class EveryEncodingTest {
     }
 
     @Test
+    void prefixesMakeNothingElseOfNop() {
+        try (SnippetMachine translator = new SnippetMachine(NativeVcpus::eager)) {
+            for (int[] prefixes : PREFIXES) {
+                byte[] code = join(prefixes, new int[] {0x90});
+                MachineState state = new MachineState();
+                MachineState before = new MachineState();
+                before.copyFrom(state);
+                translator.runBlocks(state, Arrays.copyOf(code, prefixes.length + 1));
+                assertThat(state.gpr).as(HexFormat.of().formatHex(code)).isEqualTo(before.gpr);
+            }
+        }
+    }
+
+    @Test
     void noEncodingIsRefusedByTheHost() {
         long seed = Long.getLong("kagami.seed", System.nanoTime());
         System.out.println("seed " + seed);
