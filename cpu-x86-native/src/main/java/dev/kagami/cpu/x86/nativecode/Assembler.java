@@ -496,6 +496,13 @@ final class Assembler {
         return position - 1;
     }
 
+    /** to = from - taken, without a change of flags; taken is lost. */
+    void difference(int to, int from, int taken) {
+        // Minus is not and 1 more.
+        not(taken);
+        lea(to, from, taken, 0, 1);
+    }
+
     /** loop to what follows: taken unless rcx is 1, which is taken from it. Returns the position of the displacement byte. */
     int loop() {
         emit(0xE2);
@@ -509,10 +516,10 @@ final class Assembler {
         return jumpIfRcxZero();
     }
 
-    /** Makes a short jump lead to a position before it. */
+    /** Makes a short jump lead to a position. */
     void shortTo(int displacementAt, int target) {
         int distance = target - (displacementAt + 1);
-        if (distance < Byte.MIN_VALUE) {
+        if (distance != (byte) distance) {
             throw new AssertionError("short jump over " + distance);
         }
         set8(displacementAt, distance);
@@ -520,11 +527,7 @@ final class Assembler {
 
     /** Makes a short jump lead to the current position. */
     void landShort(int displacementAt) {
-        int distance = position - (displacementAt + 1);
-        if (distance > 127) {
-            throw new AssertionError("short jump over " + distance);
-        }
-        bytes[displacementAt] = (byte) distance;
+        shortTo(displacementAt, position);
     }
 
     /** Takes back what was emitted behind a position. */

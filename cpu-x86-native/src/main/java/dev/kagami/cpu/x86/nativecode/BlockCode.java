@@ -159,7 +159,7 @@ final class BlockCode {
         pointerWindow = BlockPlan.NONE;
         code = bytes;
         guestStart = guest;
-        origin = position - Islands.HEAD_BYTES;
+        origin = position - Islands.BYTES;
         entryPosition = position;
         coldPosition = positionOfCold;
         coldStart = Integer.MAX_VALUE;
@@ -584,16 +584,18 @@ final class BlockCode {
         for (Stub stub : stubs) {
             landCold(stub.jumpAt);
             Exit exit = stub.exit;
-            boolean target = exit.kind == Exit.Kind.INDIRECT && !user;
-            boolean userTarget = exit.kind == Exit.Kind.INDIRECT && user && !exit.constant;
-            if (userTarget) {
+            int common = stub.address != Assembler.NONE ? leaveMiss : leave;
+            boolean indirect = exit.kind == Exit.Kind.INDIRECT;
+            if (indirect && !user) {
+                common = group;
+                if (exit.constant) {
+                    asm.constant(Registers.ADDRESS, guestStart + exit.guest);
+                } else {
+                    asm.difference(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER);
+                }
+            } else if (indirect && !exit.constant) {
+                common = leaveMiss;
                 UserJumps.emitAddress(asm);
-            } else if (target && exit.constant) {
-                asm.constant(Registers.ADDRESS, guestStart + exit.guest);
-            } else if (target) {
-                // What was added is taken away again: not and 1 more is minus, and changes no flag.
-                asm.not(Registers.POINTER);
-                asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 1);
             }
             asm.copy(stub.from, stub.to);
             if (stub.address != Assembler.NONE && stub.address != Registers.ADDRESS) {
@@ -603,7 +605,7 @@ final class BlockCode {
                 case READ, WRITE, INTERPRET, VECTOR -> exit.uncounted = instructions - stub.before;
                 case EVENT, DIRECT, INDIRECT -> exit.uncounted = 0;
             }
-            leave(exit, target ? group : userTarget || stub.address != Assembler.NONE ? leaveMiss : leave);
+            leave(exit, common);
         }
     }
 }

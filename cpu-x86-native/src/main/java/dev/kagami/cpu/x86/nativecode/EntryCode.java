@@ -39,7 +39,7 @@ final class EntryCode {
     private int clockVectors;
     private int clockPlain;
 
-    // The same for a jump whose target is in StateBlock.ADDRESS, and not known.
+    // The same for a jump whose target is in rcx, and not known.
     private int missKnown;
 
     // The same for the second half of SYSCALL, and that of SYSRET.
@@ -177,8 +177,8 @@ final class EntryCode {
     Translator.Result emitMiss() {
         asm.clear();
         UserJumps.emitAddressOfMiss(asm);
-        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
         missKnown = asm.position();
+        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
         asm.pushConstant(0);
         int exitAt = asm.position() - Integer.BYTES;
         asm.loadState32(Assembler.RCX, StateBlock.VECTORS_HERE);
@@ -219,11 +219,11 @@ final class EntryCode {
         asm.pushConstant(ALWAYS_SET);
         asm.popFlags();
         asm.loadState(Registers.ADDRESS, StateBlock.SYSTEM_CALL_TARGET);
-        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
         JumpCache.emitPlace(asm);
         asm.load(Registers.POINTER, Registers.VALUE, 0);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER, 0, 0);
         int hit = asm.jumpIfRcxZero();
+        asm.difference(Registers.ADDRESS, Registers.ADDRESS, Registers.POINTER);
         asm.jumpTo(position, missKnown);
         asm.landShort(hit);
         asm.jumpMemory(Registers.VALUE, 8);
@@ -250,10 +250,10 @@ final class EntryCode {
         asm.storeRegister32(Registers.VALUE, StateBlock.INTERRUPT_FLAG);
         asm.popFlags();
         asm.move(Registers.ADDRESS, Registers.HOST[Registers.GUEST_RCX]);
-        asm.storeState(Registers.ADDRESS, StateBlock.ADDRESS);
         UserJumps.emitLookup(asm);
         asm.lea(Registers.ADDRESS, Registers.ADDRESS, Assembler.NONE, 0, -1);
         int hit = asm.jumpIfRcxZero();
+        UserJumps.emitAddress(asm);
         asm.jumpTo(position, missKnown);
         asm.landShort(hit);
         UserJumps.emitGo(asm);

@@ -34,8 +34,8 @@ final class Islands {
     /** Of what looks the target of a branch up. */
     static final int LOOKUP = 100;
 
-    /** A block's first jump stands in front of its entry: that of the look at events. */
-    static final int HEAD_BYTES = 5;
+    /** Bytes of an island. A block has one in front of its entry: that of the look at events. */
+    static final int BYTES = 5;
 
     private final Assembler asm;
 
@@ -80,13 +80,12 @@ final class Islands {
             shorts = Arrays.copyOf(shorts, 2 * count);
             jumps = Arrays.copyOf(jumps, 2 * count);
         }
-        shorts[count] = shortAt;
+        int number = count++;
+        shorts[number] = shortAt;
         if (immediate) {
-            count++;
             over();
-            return count - 1;
         }
-        return count++;
+        return number;
     }
 
     /** {@return where the displacement of the jump is that a short jump leads to} */
@@ -114,7 +113,7 @@ final class Islands {
     private void over() {
         if (done < count) {
             asm.emit(0xEB);
-            asm.emit((count - done) * HEAD_BYTES);
+            asm.emit((count - done) * BYTES);
             emit();
         }
     }

@@ -56,7 +56,7 @@ final class JumpCache {
     JumpCache(int views) {
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
         memory = HostMemory.mapData(views * VIEW_BYTES);
-        longs = HostMemory.longs(memory);
+        longs = HostMemory.buffer(memory).asLongBuffer();
         used = new UsedSlots[views];
         globals = new BitSet[views];
         for (int view = 0; view < views; view++) {

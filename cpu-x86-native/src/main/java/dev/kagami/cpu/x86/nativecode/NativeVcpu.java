@@ -62,7 +62,7 @@ final class NativeVcpu extends TranslatingVcpu {
     private final LongBuffer words;
 
     /** What {@link StateBlock#FILLED} is filled with. */
-    private final long[] filled = new long[StateBlock.FILLED_END - StateBlock.FILLED >> 3];
+    private final long[] filled = new long[index(StateBlock.FILLED_END - StateBlock.FILLED)];
 
     private final JumpCache jumps;
     private final UserJumps userJumps;
@@ -95,7 +95,7 @@ final class NativeVcpu extends TranslatingVcpu {
         this.options = options;
         disturbance = options.disturbance();
         state = arena.allocate(StateBlock.STACK_BYTES + StateBlock.SIZE, 64).asSlice(StateBlock.STACK_BYTES);
-        words = HostMemory.longs(state);
+        words = HostMemory.buffer(state).asLongBuffer();
         jumps = new JumpCache(JUMP_VIEWS);
         userJumps = new UserJumps(JUMP_VIEWS);
         tlb = new SoftTlb();
@@ -507,7 +507,7 @@ final class NativeVcpu extends TranslatingVcpu {
     }
 
     private void fill(int place, long value) {
-        filled[place - StateBlock.FILLED >> 3] = value;
+        filled[index(place - StateBlock.FILLED)] = value;
     }
 
     /** Lets the CPU know of the privilege level that translated code has changed, and all that belongs to it. */

@@ -27,6 +27,7 @@ final class SoftTlb {
     private static final long TABLE_BYTES = 8L * TABLE_LONGS;
 
     private static final int PAGE_SHIFT = 12;
+
     /** An entry's tag is this, minus the guest page's address: the sum with an address in the page has 1 as its page number. */
     private static final long BIAS = 1L << PAGE_SHIFT;
 
@@ -43,7 +44,7 @@ final class SoftTlb {
     SoftTlb() {
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
         memory = HostMemory.mapData(TranslatingVcpu.TABLES * TABLE_BYTES);
-        longs = HostMemory.longs(memory);
+        longs = HostMemory.buffer(memory).asLongBuffer();
         emptyAlways();
     }
 

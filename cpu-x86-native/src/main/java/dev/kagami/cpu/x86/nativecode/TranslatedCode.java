@@ -1,7 +1,6 @@
 package dev.kagami.cpu.x86.nativecode;
 
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import org.jspecify.annotations.Nullable;
 
@@ -23,11 +22,9 @@ final class TranslatedCode {
     private static final System.Logger LOGGER = System.getLogger(TranslatedCode.class.getName());
 
     // In front of a block's code, and of the jump that is always there: its linear address or offset in the page, its
-    // page of RAM, the position of the first
-    // exit
-    // whose jump leads to it, and that of the last of its own direct branches' exits; positions are 0 when there is
-    // none.
-    private static final int DIRECTS = -Islands.HEAD_BYTES - Integer.BYTES;
+    // page of RAM, the position of the first exit whose jump leads to it, and that of the last of its own direct
+    // branches' exits; positions are 0 when there is none.
+    private static final int DIRECTS = -Islands.BYTES - Integer.BYTES;
     private static final int LINKS = DIRECTS - Integer.BYTES;
     private static final int PAGE = LINKS - Integer.BYTES;
     private static final int LINEAR = PAGE - Long.BYTES;
@@ -98,7 +95,7 @@ final class TranslatedCode {
         this.owner = owner;
         this.userJumps = userJumps;
         this.memory = memory;
-        bytes = memory.writable().asByteBuffer().order(ByteOrder.nativeOrder());
+        bytes = HostMemory.buffer(memory.writable());
         maxBlocks = options.maxBlocks();
         int size = options.codeBytes() / options.regions();
         if (size < 4 * BLOCK_BYTES) {
@@ -183,7 +180,7 @@ final class TranslatedCode {
         bytes.putInt(entry + DIRECTS, code.directs());
         block.entry = entry;
         region.blocks.add(block);
-        int start = entry - Islands.HEAD_BYTES;
+        int start = entry - Islands.BYTES;
         bytes.put(start, code.host(), 0, code.coldStart());
         region.end = start + code.coldStart();
         bytes.put(region.coldEnd, code.host(), code.coldStart(), coldLength);

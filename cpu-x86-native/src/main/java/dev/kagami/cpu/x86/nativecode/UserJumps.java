@@ -3,7 +3,6 @@ package dev.kagami.cpu.x86.nativecode;
 import dev.kagami.cpu.x86.interpreter.TranslatingVcpu;
 import dev.kagami.cpu.x86.interpreter.UsedSlots;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
 import java.util.Arrays;
@@ -76,12 +75,12 @@ final class UserJumps {
         used = new UsedSlots[TranslatingVcpu.ADDRESS_SPACES * views];
         // Zero already, which is what most empty entries hold, and memory of the host only where it is used.
         first = HostMemory.mapData(used.length * VIEW_BYTES);
-        firstLongs = HostMemory.longs(first);
+        firstLongs = HostMemory.buffer(first).asLongBuffer();
         for (int number = 0; number < used.length; number++) {
             empty(number, 1);
         }
         tables = HostMemory.mapData((long) MAX_TABLES * TABLE_BYTES);
-        tableInts = tables.asByteBuffer().order(ByteOrder.nativeOrder()).asIntBuffer();
+        tableInts = HostMemory.buffer(tables).asIntBuffer();
         Arrays.fill(keys, NO_KEY);
     }
 
@@ -108,7 +107,7 @@ final class UserJumps {
         return (int) (linear >>> PAGE_SHIFT) & PAGES - 1;
     }
 
-    /** Makes an entry hold minus a page that never leads to it. */
+    /** Makes an entry hold the tag of a page that never leads to it. */
     private void empty(int number, int slot) {
         firstLongs.put(at(number, slot), slot == 1 ? -((long) PAGES / 2 << PAGE_SHIFT) : 0);
     }
@@ -199,10 +198,8 @@ final class UserJumps {
 
     /** Emits what leaves the address in {@link Registers#ADDRESS} again that {@link #emitLookup} hasn't found. */
     static void emitAddress(Assembler asm) {
-        // What was added is taken away again: not and 1 more is minus, and changes no flag.
         asm.load(Registers.ADDRESS, Registers.VALUE, 0);
-        asm.not(Registers.ADDRESS);
-        asm.lea(Registers.ADDRESS, Registers.POINTER, Registers.ADDRESS, 0, 1);
+        asm.difference(Registers.ADDRESS, Registers.POINTER, Registers.ADDRESS);
     }
 
     /**
