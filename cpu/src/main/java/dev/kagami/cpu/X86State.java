@@ -19,7 +19,7 @@ import java.util.SortedMap;
  * @param xcr0 extended control register 0
  * @param dr debug registers 0 to 7 (4 and 5 are unused)
  * @param fpu x87 and MMX state
- * @param vectors 32 registers of 8 quadwords (512 bits) each, lowest quadword first
+ * @param vectors 32 registers of 8 quadwords (512 bits) each, lowest quadword first, and the 8 opmask registers behind them
  * @param mxcsr SSE control and status
  * @param msrs every other model-specific register that the CPU has, by number (SDM 4)
  * @param apic the local APIC's registers in the page's order: element i is at offset {@code 16 * i}

@@ -316,16 +316,44 @@ public final class Decoder {
         if (isVectorIndexed(in) && in.mod != 3 && (in.addressSize == 2 || (in.rm & 7) != SIB_FOLLOWS)) {
             return UNDEFINED;
         }
+        if (in.encoding == Instruction.ENCODING_EVEX && !short_ && !evex(in, x)) {
+            return UNDEFINED;
+        }
         immediate(in, imm8 ? FORM_IMM8 : FORM_NONE);
         return short_ ? NEED_MORE : OK;
+    }
+
+    /** Finds what the operands are, and finishes them; {@return whether there is such an instruction} */
+    private static boolean evex(Instruction in, int x) {
+        if (in.mod == 3) {
+            // X reaches the upper half of the vector registers.
+            in.rm |= x << 1;
+        } else if (isVectorIndexed(in)) {
+            in.index |= in.vvvv & 0x10;
+            in.vvvv &= 0xF;
+        }
+        EvexForm form = EvexForm.find(in);
+        if (form == null || !form.allows(in)) {
+            return false;
+        }
+        in.evex = form;
+        switch (form.rm) {
+            case MASK -> in.rm &= 7;
+            case GENERAL -> in.rm &= 15;
+            default -> {}
+        }
+        if (in.mod == 1) {
+            in.displacement *= form.displacementScale(in);
+        }
+        return true;
     }
 
     /** {@return whether the index of the memory operand is a vector register, as that of a gather} */
     private static boolean isVectorIndexed(Instruction in) {
         return in.encoding != Instruction.ENCODING_LEGACY
                 && in.map == Instruction.MAP_0F38
-                && in.opcode >= 0x90
-                && in.opcode <= 0x93;
+                && (in.opcode >= 0x90 && in.opcode <= 0x93
+                        || in.encoding == Instruction.ENCODING_EVEX && in.opcode >= 0xA0 && in.opcode <= 0xA3);
     }
 
     private static int vectorPrefix(int pp) {

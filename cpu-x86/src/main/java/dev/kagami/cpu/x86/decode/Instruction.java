@@ -1,5 +1,7 @@
 package dev.kagami.cpu.x86.decode;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The raw fields of one decoded instruction. A mutable holder that a {@link Decoder} fills again and again; whoever wants
  * to keep something copies it out.
@@ -123,8 +125,10 @@ public final class Instruction {
     public int opmask;
     /** EVEX.z. */
     public boolean zeroing;
-    /** EVEX.b. */
+    /** EVEX.b: broadcast of a memory operand, or rounding control. */
     public boolean broadcast;
+    /** What the operands of an EVEX-encoded instruction are; null for others. */
+    public @Nullable EvexForm evex;
 
     /** {@return true when ModRM names memory} */
     public boolean isMemory() {
@@ -217,5 +221,6 @@ public final class Instruction {
         opmask = 0;
         zeroing = false;
         broadcast = false;
+        evex = null;
     }
 }

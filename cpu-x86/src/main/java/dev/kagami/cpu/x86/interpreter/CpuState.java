@@ -162,8 +162,9 @@ final class CpuState {
         cpu.x87.opcode = fpu.opcode();
         cpu.x87.instructionPointer = fpu.instructionPointer();
         cpu.x87.dataPointer = fpu.dataPointer();
-        // The slot for memory operands behind the registers is no state.
-        System.arraycopy(state.vectors(), 0, cpu.vec, 0, SimdOp.MEMORY_SLOT);
+        // Saved by earlier versions, it has no opmask registers.
+        Arrays.fill(cpu.vec, SimdOp.MASKS, SimdOp.MEMORY_SLOT, 0);
+        System.arraycopy(state.vectors(), 0, cpu.vec, 0, state.vectors().length);
         cpu.mxcsr = state.mxcsr();
         cpu.msrs.setAll(state.msrs());
         if (state.apic().length != 0) {
@@ -193,7 +194,10 @@ final class CpuState {
         require(state.gpr().length == 16, "16 general registers");
         require(state.segments().length == 8, "8 segment registers");
         require(state.dr().length == 8, "8 debug registers");
-        require(state.vectors().length == 32 * 8, "256 vector quadwords");
+        int quadwords = state.vectors().length;
+        require(
+                quadwords == SimdOp.MEMORY_SLOT || quadwords == SimdOp.MASKS,
+                "%d vector quadwords".formatted(SimdOp.MEMORY_SLOT));
         require(state.fpu().significands().length == 8 && state.fpu().signExponents().length == 8, "8 x87 registers");
         require(
                 (state.cr0() & Cpu.CR0_PG) == 0 || (state.cr0() & Cpu.CR0_PE) != 0,

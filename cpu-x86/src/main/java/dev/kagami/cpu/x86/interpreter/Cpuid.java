@@ -215,17 +215,22 @@ final class Cpuid {
     private static void extendedState(Cpu cpu, int subleaf) {
         long components = cpu.features.components();
         switch (subleaf) {
-            case 0 -> set(cpu, (int) components, X87State.areaBytes(cpu.xcr0), X87State.areaBytes(components), 0);
+            case 0 ->
+                set(
+                        cpu,
+                        (int) components,
+                        X87State.areaBytes(cpu.xcr0, false),
+                        X87State.areaBytes(components, false),
+                        0);
             // XSAVEOPT, XSAVEC, XGETBV with ECX=1.
-            case 1 -> set(cpu, 7, X87State.areaBytes(cpu.xcr0), 0, 0);
-            case 2 -> {
-                if ((components & X87State.COMPONENT_AVX) != 0) {
-                    set(cpu, X87State.AVX_BYTES, X87State.AVX_OFFSET, 0, 0);
+            case 1 -> set(cpu, 7, X87State.areaBytes(cpu.xcr0, true), 0, 0);
+            default -> {
+                if (subleaf > 0 && subleaf < Long.SIZE && (components >> subleaf & 1) != 0) {
+                    set(cpu, X87State.componentBytes(subleaf), X87State.componentOffset(subleaf), 0, 0);
                 } else {
                     set(cpu, 0, 0, 0, 0);
                 }
             }
-            default -> set(cpu, 0, 0, 0, 0);
         }
     }
 

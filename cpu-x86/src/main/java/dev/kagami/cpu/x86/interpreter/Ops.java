@@ -18,8 +18,11 @@ final class Ops {
             return null;
         }
         if (in.encoding != Instruction.ENCODING_LEGACY) {
+            if (in.encoding == Instruction.ENCODING_EVEX) {
+                return EvexOps.create(in);
+            }
             Op op = BitOps.create(in);
-            return op == null && in.encoding == Instruction.ENCODING_VEX ? VexOps.create(in) : op;
+            return op == null ? VexOps.create(in) : op;
         }
         Op op = LockedOps.create(in);
         if (op != null) {

@@ -12,8 +12,11 @@ abstract class SimdOp extends MemOp {
     /** Quadwords between the slots of two registers. */
     static final int STRIDE = 8;
 
-    /** Slot into which memory operands are loaded. */
-    static final int MEMORY_SLOT = 32 * STRIDE;
+    /** Slot of the first opmask register; all of them are as long as a vector register. */
+    static final int MASKS = 32 * STRIDE;
+
+    /** Slot into which memory operands are loaded; what is before it is state. */
+    static final int MEMORY_SLOT = MASKS + STRIDE;
 
     /** Bytes of an XMM register. */
     static final int BYTES = 16;

@@ -419,8 +419,11 @@ final class SystemOps {
             long value = cpu.r[Cpu.RAX] & 0xFFFF_FFFFL | cpu.r[Cpu.RDX] << 32;
             requireSupervisor(cpu);
             boolean avxAlone = (value & VexOp.COMPONENTS) == X87State.COMPONENT_AVX;
+            long wide = value & X87State.COMPONENTS_AVX512;
+            boolean wideAlone =
+                    wide != 0 && (wide != X87State.COMPONENTS_AVX512 || (value & X87State.COMPONENT_AVX) == 0);
             boolean unknown = (value & ~cpu.features.components()) != 0;
-            if (number != 0 || unknown || (value & XCR0_X87) == 0 || avxAlone) {
+            if (number != 0 || unknown || (value & XCR0_X87) == 0 || avxAlone || wideAlone) {
                 throw cpu.generalProtection();
             }
             cpu.xcr0 = value;

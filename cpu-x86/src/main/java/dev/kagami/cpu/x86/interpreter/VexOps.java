@@ -31,6 +31,10 @@ final class VexOps {
      * @return the op, or null when this group has no such instruction
      */
     static @Nullable Op create(Instruction in) {
+        Op op = MaskOps.create(in);
+        if (op != null) {
+            return op;
+        }
         return switch (in.map) {
             case Instruction.MAP_0F -> map0F(in);
             case Instruction.MAP_0F38 -> in.pp == Instruction.PP_66 ? map0F38(in) : null;

@@ -17,6 +17,18 @@ final class X87State {
     /** State component of the upper halves of YMM. */
     static final int COMPONENT_AVX = 1 << 2;
 
+    /** State component of the opmask registers. */
+    static final int COMPONENT_OPMASK = 1 << 5;
+
+    /** State component of the upper halves of ZMM0 to ZMM15. */
+    static final int COMPONENT_ZMM_HIGH = 1 << 6;
+
+    /** State component of ZMM16 to ZMM31. */
+    static final int COMPONENT_HIGH_ZMM = 1 << 7;
+
+    /** The state components of AVX-512, which XCR0 has all or none of. */
+    static final int COMPONENTS_AVX512 = COMPONENT_OPMASK | COMPONENT_ZMM_HIGH | COMPONENT_HIGH_ZMM;
+
     // Offsets in the legacy region (SDM 1 table 10-2).
     private static final int STATUS = 2;
     private static final int TAG = 4;
@@ -40,10 +52,89 @@ final class X87State {
     private static final int HEADER_END = 576;
     private static final int EXTENDED_ALIGNMENT = 64;
 
-    /** Offset of the AVX component in both formats: nothing that this CPU has comes before it. */
-    static final int AVX_OFFSET = HEADER_END;
+    /**
+     * The components behind the header, in the order of their numbers.
+     *
+     * @param bit in XCR0
+     * @param offset in bytes, in the standard format; in the compacted one, each is right behind the one before it
+     * @param slot in {@link Cpu#vec}, of the first register's part that belongs to it
+     * @param registers number of registers in 64-bit mode
+     * @param usual number of registers in other modes
+     * @param quadwords of each register
+     */
+    private record Component(int bit, int offset, int slot, int registers, int usual, int quadwords) {
+        int bytes() {
+            return registers * quadwords * Long.BYTES;
+        }
 
-    static final int AVX_BYTES = 256;
+        int count(Cpu cpu) {
+            return cpu.mode == 64 ? registers : usual;
+        }
+
+        /** {@return whether a register isn't 0} */
+        boolean inUse(Cpu cpu) {
+            long all = 0;
+            int count = count(cpu);
+            for (int i = 0; i < count; i++) {
+                for (int j = 0; j < quadwords; j++) {
+                    all |= cpu.vec[slot + i * stride() + j];
+                }
+            }
+            return all != 0;
+        }
+
+        private int stride() {
+            return quadwords == 1 ? 1 : SimdOp.STRIDE;
+        }
+
+        void save(Cpu cpu, long address) {
+            int count = count(cpu);
+            for (int i = 0; i < count; i++) {
+                int from = slot + i * stride();
+                long to = address + (long) i * quadwords * Long.BYTES;
+                if (quadwords == 1) {
+                    cpu.writeLong(to, cpu.vec[from]);
+                }
+                for (int j = 0; j + 1 < quadwords; j += 2) {
+                    cpu.write128(to + j * Long.BYTES, cpu.vec[from + j], cpu.vec[from + j + 1]);
+                }
+            }
+        }
+
+        void restore(Cpu cpu, long address) {
+            int count = count(cpu);
+            for (int i = 0; i < count; i++) {
+                int to = slot + i * stride();
+                long from = address + (long) i * quadwords * Long.BYTES;
+                if (quadwords == 1) {
+                    cpu.vec[to] = cpu.readLong(from);
+                }
+                for (int j = 0; j + 1 < quadwords; j += 2) {
+                    cpu.read128(from + j * Long.BYTES);
+                    cpu.vec[to + j] = cpu.low;
+                    cpu.vec[to + j + 1] = cpu.high;
+                }
+            }
+        }
+
+        void clear(Cpu cpu) {
+            int count = count(cpu);
+            for (int i = 0; i < count; i++) {
+                for (int j = 0; j < quadwords; j++) {
+                    cpu.vec[slot + i * stride() + j] = 0;
+                }
+            }
+        }
+    }
+
+    /** As Intel's processors have them (SDM 1 13.5, CPUID leaf 0DH). */
+    private static final Component[] EXTENDED = {
+        new Component(COMPONENT_AVX, HEADER_END, 2, 16, 8, 2),
+        new Component(COMPONENT_OPMASK, 1088, SimdOp.MASKS, 8, 8, 1),
+        new Component(COMPONENT_ZMM_HIGH, 1152, 4, 16, 8, 4),
+        new Component(COMPONENT_HIGH_ZMM, 1664, 16 * SimdOp.STRIDE, 16, 0, 8),
+    };
+
     private static final long COMPACTED = 1L << 63;
     private static final int INITIAL_MXCSR = 0x1F80;
 
@@ -170,11 +261,10 @@ final class X87State {
         }
     }
 
-    /** Clears one 128-bit half of all registers, from the given quadword on: 0 for XMM, 2 for AVX. */
-    private static void clearHalves(Cpu cpu, int quadword) {
+    private static void clearXmm(Cpu cpu) {
         int count = xmmCount(cpu);
         for (int i = 0; i < count; i++) {
-            int slot = i * SseFloatOp.STRIDE + quadword;
+            int slot = i * SseFloatOp.STRIDE;
             cpu.vec[slot] = 0;
             cpu.vec[slot + 1] = 0;
         }
@@ -244,8 +334,34 @@ final class X87State {
     }
 
     /** {@return the bytes that an area with these components takes, with its header (CPUID leaf 0DH)} */
-    static int areaBytes(long components) {
-        return (components & COMPONENT_AVX) != 0 ? AVX_OFFSET + AVX_BYTES : HEADER_END;
+    static int areaBytes(long components, boolean compact) {
+        int end = HEADER_END;
+        for (Component component : EXTENDED) {
+            if ((components & component.bit) != 0) {
+                end = (compact ? end : component.offset) + component.bytes();
+            }
+        }
+        return end;
+    }
+
+    /** {@return the bytes of a component behind the header, by its number in XCR0; 0 when there is none} */
+    static int componentBytes(int number) {
+        for (Component component : EXTENDED) {
+            if (component.bit == 1 << number) {
+                return component.bytes();
+            }
+        }
+        return 0;
+    }
+
+    /** {@return the offset of a component in the standard format, by its number in XCR0; 0 when there is none} */
+    static int componentOffset(int number) {
+        for (Component component : EXTENDED) {
+            if (component.bit == 1 << number) {
+                return component.offset;
+            }
+        }
+        return 0;
     }
 
     /** {@return the components that are not in their initial configuration (SDM 1 13.6)} */
@@ -253,18 +369,18 @@ final class X87State {
         // x87 and SSE may always be reported as in use; SSE's registers are cheap to look at.
         long used = COMPONENT_X87;
         long xmm = 0;
-        long upper = 0;
         int count = xmmCount(cpu);
         for (int i = 0; i < count; i++) {
             int slot = i * SseFloatOp.STRIDE;
             xmm |= cpu.vec[slot] | cpu.vec[slot + 1];
-            upper |= cpu.vec[slot + 2] | cpu.vec[slot + 3];
         }
         if (xmm != 0) {
             used |= COMPONENT_SSE;
         }
-        if (upper != 0) {
-            used |= COMPONENT_AVX;
+        for (Component component : EXTENDED) {
+            if ((cpu.xcr0 & component.bit) != 0 && component.inUse(cpu)) {
+                used |= component.bit;
+            }
         }
         return used;
     }
@@ -287,7 +403,7 @@ final class X87State {
             requireEnabled(cpu, supervisor);
             long address = aligned(cpu, address(cpu), EXTENDED_ALIGNMENT);
             long components = requested(cpu);
-            probe(cpu, address, areaBytes(components), true);
+            probe(cpu, address, areaBytes(components, compact), true);
             long used = inUse(cpu);
             if (compact && (cpu.mxcsr & MXCSR_MASK) != INITIAL_MXCSR) {
                 // In the compacted format MXCSR belongs to the SSE component (SDM 1 13.10).
@@ -303,11 +419,13 @@ final class X87State {
             if ((saved & COMPONENT_SSE) != 0) {
                 saveXmm(cpu, address);
             }
-            if ((saved & COMPONENT_AVX) != 0) {
-                int count = xmmCount(cpu);
-                for (int i = 0; i < count; i++) {
-                    int slot = i * SseFloatOp.STRIDE + 2;
-                    cpu.write128(address + AVX_OFFSET + i * REGISTER_STRIDE, cpu.vec[slot], cpu.vec[slot + 1]);
+            int end = HEADER_END;
+            for (Component component : EXTENDED) {
+                if ((saved & component.bit) != 0) {
+                    component.save(cpu, address + (compact ? end : component.offset));
+                }
+                if ((components & component.bit) != 0) {
+                    end += component.bytes();
                 }
             }
             if (compact) {
@@ -336,9 +454,11 @@ final class X87State {
             requireEnabled(cpu, supervisor);
             long address = aligned(cpu, address(cpu), EXTENDED_ALIGNMENT);
             long components = requested(cpu);
-            probe(cpu, address, areaBytes(components), false);
+            probe(cpu, address, HEADER_END, false);
             long present = cpu.readLong(address + HEADER_BITMAP);
             boolean compact = checkHeader(cpu, address, present);
+            long format = compact ? cpu.readLong(address + HEADER_COMPACTION) : components;
+            probe(cpu, address, areaBytes(format, compact), false);
             long loaded = components & present;
             boolean controls =
                     compact ? (loaded & COMPONENT_SSE) != 0 : (components & (COMPONENT_SSE | COMPONENT_AVX)) != 0;
@@ -357,18 +477,18 @@ final class X87State {
             if ((loaded & COMPONENT_SSE) != 0) {
                 restoreXmm(cpu, address);
             } else if ((components & COMPONENT_SSE) != 0) {
-                clearHalves(cpu, 0);
+                clearXmm(cpu);
             }
-            if ((loaded & COMPONENT_AVX) != 0) {
-                int count = xmmCount(cpu);
-                for (int i = 0; i < count; i++) {
-                    cpu.read128(address + AVX_OFFSET + i * REGISTER_STRIDE);
-                    int slot = i * SseFloatOp.STRIDE + 2;
-                    cpu.vec[slot] = cpu.low;
-                    cpu.vec[slot + 1] = cpu.high;
+            int end = HEADER_END;
+            for (Component component : EXTENDED) {
+                if ((loaded & component.bit) != 0) {
+                    component.restore(cpu, address + (compact ? end : component.offset));
+                } else if ((components & component.bit) != 0) {
+                    component.clear(cpu);
                 }
-            } else if ((components & COMPONENT_AVX) != 0) {
-                clearHalves(cpu, 2);
+                if ((format & component.bit) != 0) {
+                    end += component.bytes();
+                }
             }
         }
 
