@@ -39,6 +39,10 @@ final class HostOracle implements AutoCloseable {
     private static final int HOST_FX = 0x400;
     /** Upper halves of the YMM registers. */
     private static final int GUEST_YMM = 0x600;
+    /** The ZMM registers, and the opmask registers behind them. */
+    private static final int GUEST_WIDE = 0x700;
+
+    private static final int WIDE_REGISTER = 64;
 
     // FXSAVE area (SDM 1 10.5.1).
     private static final int FX_CONTROL = 0;
@@ -62,6 +66,9 @@ final class HostOracle implements AutoCloseable {
     private static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
 
     private static final boolean AVX = features().contains("avx");
+
+    /** The host has all the AVX-512 that tests can be of. */
+    static final boolean AVX512 = features().containsAll(EvexSequences.FEATURES);
 
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment code;
@@ -205,6 +212,17 @@ final class HostOracle implements AutoCloseable {
         }
     }
 
+    /** Writes VMOVDQU64 of every ZMM register and KMOVQ of every opmask register. */
+    private static void moveWide(Emitter out, boolean load) {
+        for (int i = 0; AVX512 && i < 32; i++) {
+            int reg = (i & 8) << 4 ^ 0x80 | i & 16 ^ 0x10;
+            out.bytes(0x62, reg | 0x61, 0xFE, 0x48, load ? 0x6F : 0x7F).stateOperand(i, GUEST_WIDE + WIDE_REGISTER * i);
+        }
+        for (int i = 0; AVX512 && i < 8; i++) {
+            out.bytes(0xC4, 0xE1, 0xF8, load ? 0x90 : 0x91).stateOperand(i, GUEST_WIDE + WIDE_REGISTER * 32 + 8 * i);
+        }
+    }
+
     private void writeEntry() {
         Emitter out = new Emitter(code, ENTRY);
         out.bytes(0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57); // push rbx, rbp, r12 to r15
@@ -212,6 +230,7 @@ final class HostOracle implements AutoCloseable {
         out.bytes(0x48, 0x0F, 0xAE).stateOperand(0, HOST_FX); // fxsave64
         out.bytes(0x48, 0x0F, 0xAE).stateOperand(1, GUEST_FX); // fxrstor64
         moveUpperHalves(out, true);
+        moveWide(out, true);
         out.bytes(0xFF).stateOperand(6, FLAGS).bytes(0x9D); // push, popfq
         for (int i = 0; i < 16; i++) {
             out.bytes(0x48 | i >> 3 << 2, 0x8B).stateOperand(i, 8 * i);
@@ -229,6 +248,7 @@ final class HostOracle implements AutoCloseable {
         out.bytes(0xFC); // cld
         out.bytes(0x48, 0x0F, 0xAE).stateOperand(0, GUEST_FX);
         moveUpperHalves(out, false);
+        moveWide(out, false);
         if (AVX) {
             out.bytes(0xC5, 0xF8, 0x77); // vzeroupper
         }
@@ -264,6 +284,15 @@ final class HostOracle implements AutoCloseable {
             state.set(LONG, GUEST_YMM + FX_REGISTER * i, machine.ymmLow[i]);
             state.set(LONG, GUEST_YMM + FX_REGISTER * i + 8, machine.ymmHigh[i]);
         }
+        for (int i = 0; i < machine.wide.length; i++) {
+            state.set(LONG, GUEST_WIDE + 8 * i, machine.wide[i]);
+        }
+        for (int i = 0; i < 16; i++) {
+            state.set(LONG, GUEST_WIDE + WIDE_REGISTER * i, machine.xmmLow[i]);
+            state.set(LONG, GUEST_WIDE + WIDE_REGISTER * i + 8, machine.xmmHigh[i]);
+            state.set(LONG, GUEST_WIDE + WIDE_REGISTER * i + 16, machine.ymmLow[i]);
+            state.set(LONG, GUEST_WIDE + WIDE_REGISTER * i + 24, machine.ymmHigh[i]);
+        }
         state.set(LONG, FLAGS, machine.flags & MachineState.FLAGS | Cpu.IF | 2);
         state.set(SHORT, GUEST_FX + FX_CONTROL, (short) machine.control);
         state.set(SHORT, GUEST_FX + FX_STATUS, (short) machine.status);
@@ -283,6 +312,9 @@ final class HostOracle implements AutoCloseable {
             machine.xmmHigh[i] = state.get(LONG, GUEST_FX + FX_XMM + FX_REGISTER * i + 8);
             machine.ymmLow[i] = state.get(LONG, GUEST_YMM + FX_REGISTER * i);
             machine.ymmHigh[i] = state.get(LONG, GUEST_YMM + FX_REGISTER * i + 8);
+        }
+        for (int i = 0; i < machine.wide.length; i++) {
+            machine.wide[i] = i < 16 * 8 && i % 8 < 4 ? 0 : state.get(LONG, GUEST_WIDE + 8 * i);
         }
         machine.flags = (int) state.get(LONG, FLAGS) & MachineState.FLAGS;
         machine.control = state.get(SHORT, GUEST_FX + FX_CONTROL) & 0xFFFF;

@@ -37,6 +37,12 @@ final class MachineState {
     /** Bits 192 to 255. */
     final long[] ymmHigh = new long[16];
 
+    /**
+     * The vector registers as {@link Cpu#vec} has them, and the opmask registers behind them; but not the lowest 256 bits of
+     * the first 16, which are above.
+     */
+    final long[] wide = new long[SimdOp.MEMORY_SLOT];
+
     int mxcsr;
     int control;
     int status;
@@ -71,6 +77,7 @@ final class MachineState {
             ymmLow[i] = 0;
             ymmHigh[i] = 0;
         }
+        Arrays.fill(wide, 0);
         gpr[Cpu.RSP] = STACK;
         flags = 0;
         mxcsr = 0x1F80;
@@ -100,6 +107,7 @@ final class MachineState {
         System.arraycopy(other.xmmHigh, 0, xmmHigh, 0, 16);
         System.arraycopy(other.ymmLow, 0, ymmLow, 0, 16);
         System.arraycopy(other.ymmHigh, 0, ymmHigh, 0, 16);
+        System.arraycopy(other.wide, 0, wide, 0, wide.length);
         mxcsr = other.mxcsr;
         control = other.control;
         status = other.status;
@@ -142,6 +150,12 @@ final class MachineState {
             if (ymmLow[i] != expected.ymmLow[i] || ymmHigh[i] != expected.ymmHigh[i]) {
                 text.append("ymm%d's upper half %016x%016x, not %016x%016x; "
                         .formatted(i, ymmHigh[i], ymmLow[i], expected.ymmHigh[i], expected.ymmLow[i]));
+            }
+        }
+        for (int i = 0; i < wide.length; i++) {
+            if (wide[i] != expected.wide[i]) {
+                String name = i < SimdOp.MASKS ? "zmm%d quadword %d".formatted(i / 8, i % 8) : "k" + i % 8;
+                compare(text, name, wide[i], expected.wide[i]);
             }
         }
         compare(text, "mxcsr", mxcsr, expected.mxcsr);

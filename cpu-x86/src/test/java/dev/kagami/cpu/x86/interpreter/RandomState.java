@@ -90,6 +90,15 @@ final class RandomState {
         }
     }
 
+    /** Fills what {@link MachineState#wide} has, too. */
+    static void fillWide(MachineState state, long seed) {
+        RandomState random = new RandomState(~seed);
+        for (int i = 0; i < state.wide.length; i++) {
+            boolean elsewhere = i < 16 * 8 && i % 8 < 4;
+            state.wide[i] = elsewhere ? 0 : i < SimdOp.MASKS ? random.vector() : random.integer();
+        }
+    }
+
     private void x87(MachineState state) {
         long bits = next();
         int precision = (bits & 3) == 0 ? (int) (bits >> 2 & 2) : 3;

@@ -23,6 +23,9 @@ final class RecordedVector {
     /** Makes the input from a seed. */
     void randomInput(long inputSeed) {
         RandomState.fill(input, inputSeed);
+        if (HostOracle.AVX512) {
+            RandomState.fillWide(input, inputSeed);
+        }
         seed = Long.toHexString(inputSeed);
     }
 

@@ -62,7 +62,7 @@ final class SnippetMachine implements AutoCloseable {
         memory.writeLong(dataTable, DATA_PHYSICAL | USER_TABLE);
         cpu.cr0 = Cpu.CR0_PE | Cpu.CR0_MP | Cpu.CR0_ET | Cpu.CR0_NE | Cpu.CR0_WP | Cpu.CR0_PG;
         cpu.cr4 = Cpu.CR4_PAE | Cpu.CR4_PGE | Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT | Cpu.CR4_OSXSAVE;
-        cpu.xcr0 = X87State.COMPONENT_X87 | VexOp.COMPONENTS;
+        cpu.xcr0 = X87State.COMPONENT_X87 | EvexOp.COMPONENTS;
         cpu.efer = Cpu.EFER_SCE | Cpu.EFER_LME | Cpu.EFER_LMA | Cpu.EFER_NXE;
         cpu.cr3 = TABLES;
         cpu.cpl = 3;
@@ -227,6 +227,7 @@ final class SnippetMachine implements AutoCloseable {
         System.arraycopy(state.gpr, 0, cpu.r, 0, 16);
         cpu.setArithmeticFlags(state.flags);
         cpu.systemFlags = 2 | Cpu.IF | state.flags & Cpu.DF;
+        System.arraycopy(state.wide, 0, cpu.vec, 0, state.wide.length);
         for (int i = 0; i < 16; i++) {
             cpu.vec[i * 8] = state.xmmLow[i];
             cpu.vec[i * 8 + 1] = state.xmmHigh[i];
@@ -268,6 +269,9 @@ final class SnippetMachine implements AutoCloseable {
             state.xmmHigh[i] = cpu.vec[i * 8 + 1];
             state.ymmLow[i] = cpu.vec[i * 8 + 2];
             state.ymmHigh[i] = cpu.vec[i * 8 + 3];
+        }
+        for (int i = 0; i < state.wide.length; i++) {
+            state.wide[i] = i < 16 * 8 && i % 8 < 4 ? 0 : cpu.vec[i];
         }
         state.mxcsr = cpu.mxcsr;
         X87 x87 = cpu.x87;
