@@ -203,6 +203,19 @@ public final class PackedAdd {
                 | psadbw(bytes >>> 24 & LOW_DOUBLEWORD, block) << 48;
     }
 
+    /**
+     * Yields four sums of absolute differences (VDBPSADBW): between the low four bytes of the first operand and four of the second from
+     * offsets 0 and 1 on, and between the high four bytes of the first and four of the second from offsets 2 and 3 on.
+     */
+    public static long dbpsadbw(long a, long b) {
+        long low = a & LOW_DOUBLEWORD;
+        long high = a >>> 32;
+        return psadbw(low, b & LOW_DOUBLEWORD)
+                | psadbw(low, b >>> 8 & LOW_DOUBLEWORD) << 16
+                | psadbw(high, b >>> 16 & LOW_DOUBLEWORD) << 32
+                | psadbw(high, b >>> 24 & LOW_DOUBLEWORD) << 48;
+    }
+
     /** Finds the smallest unsigned word of a 128-bit operand: bits 0 to 15 are its value, bits 16 to 18 its number. */
     public static long phminposuw(long low, long high) {
         int minimum = (int) low & Lanes.WORD;
