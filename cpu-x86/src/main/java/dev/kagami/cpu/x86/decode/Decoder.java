@@ -1,5 +1,7 @@
 package dev.kagami.cpu.x86.decode;
 
+import dev.kagami.cpu.x86.decode.EvexForm.Operand;
+
 /**
  * Decodes one instruction at a time. Not thread-safe; holds no state between instructions.
  *
@@ -333,6 +335,11 @@ public final class Decoder {
             in.vvvv &= 0xF;
         }
         EvexForm form = EvexForm.find(in);
+        if (form != null && in.mode != 64 && (form.reg == Operand.GENERAL || form.rm == Operand.GENERAL)) {
+            // Without general registers of 64 bits, W is ignored (SDM 2B MOVD, 2A CVTSI2SD).
+            in.w = false;
+            form = EvexForm.find(in);
+        }
         if (form == null || !form.allows(in)) {
             return false;
         }

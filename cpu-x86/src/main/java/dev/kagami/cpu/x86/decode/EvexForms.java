@@ -49,8 +49,8 @@ final class EvexForms {
             66 1 1 28 vmovapd FM8 V-V aligned
             66 1 1 29 vmovapd FM8 V-V aligned store
             F3 1 0 2A vcvtsi2ss T4 VVG scalar plain round
-            F3 1 1 2A vcvtsi2ss T8 VVG scalar plain round
-            F2 1 0 2A vcvtsi2sd T4 VVG scalar plain
+            F3 1 1 2A vcvtsi2ss T8:4 VVG scalar plain round
+            F2 1 0 2A vcvtsi2sd T4:8 VVG scalar plain round
             F2 1 1 2A vcvtsi2sd T8 VVG scalar plain round
             -  1 0 2B vmovntps FM4 V-V plain memory store aligned
             66 1 1 2B vmovntpd FM8 V-V plain memory store aligned
@@ -163,15 +163,15 @@ final class EvexForms {
             F2 1 * 79 vcvtsd2usi T8 G-V scalar plain round
             66 1 0 7A vcvttps2qq HV4:8 V-V sae
             66 1 1 7A vcvttpd2qq FV8 V-V sae
-            F3 1 0 7A vcvtudq2pd HV4:8 V-V
+            F3 1 0 7A vcvtudq2pd HV4:8 V-V round
             F3 1 1 7A vcvtuqq2pd FV8 V-V round
             F2 1 0 7A vcvtudq2ps FV4 V-V round
             F2 1 1 7A vcvtuqq2ps FV8:4 V-V round
             66 1 0 7B vcvtps2qq HV4:8 V-V round
             66 1 1 7B vcvtpd2qq FV8 V-V round
             F3 1 0 7B vcvtusi2ss T4 VVG scalar plain round
-            F3 1 1 7B vcvtusi2ss T8 VVG scalar plain round
-            F2 1 0 7B vcvtusi2sd T4 VVG scalar plain
+            F3 1 1 7B vcvtusi2ss T8:4 VVG scalar plain round
+            F2 1 0 7B vcvtusi2sd T4:8 VVG scalar plain round
             F2 1 1 7B vcvtusi2sd T8 VVG scalar plain round
             66 1 0 7E vmovd T4 V-G 128 plain store
             66 1 1 7E vmovq T8 V-G 128 plain store
@@ -213,7 +213,7 @@ final class EvexForms {
             66 1 * E3 vpavgw FM2 VVV
             66 1 * E4 vpmulhuw FM2 VVV
             66 1 * E5 vpmulhw FM2 VVV
-            F3 1 0 E6 vcvtdq2pd HV4:8 V-V
+            F3 1 0 E6 vcvtdq2pd HV4:8 V-V round
             F3 1 1 E6 vcvtqq2pd FV8 V-V round
             66 1 1 E6 vcvttpd2dq FV8:4 V-V sae
             F2 1 1 E6 vcvtpd2dq FV8:4 V-V round

@@ -217,11 +217,16 @@ abstract class EvexOp extends MemOp {
 
     /** Gives the lowest element of {@link #RESULT} to a scalar instruction's register, which has the rest from EVEX.vvvv. */
     final void finishScalar(Cpu cpu) {
+        finishScalar(cpu, first);
+    }
+
+    /** Does the same with the rest from another register. */
+    final void finishScalar(Cpu cpu, int rest) {
         long[] v = cpu.vec;
         long mask = ones(8 * form.element);
         long low = (selected(cpu) & 1) != 0 ? v[RESULT] : zeroing ? 0 : v[destination];
-        long high = v[first + 1];
-        v[destination] = low & mask | v[first] & ~mask;
+        long high = v[rest + 1];
+        v[destination] = low & mask | v[rest] & ~mask;
         v[destination + 1] = high;
         VexOp.clearAbove(v, destination, 2);
     }
@@ -251,17 +256,29 @@ abstract class EvexOp extends MemOp {
         }
         int size = form.element;
         int count = length / size;
+        probeStore(cpu, length);
+        for (int i = 0; i < count; i++) {
+            if ((selected >> i & 1) != 0) {
+                cpu.write(addressAt(cpu, (long) i * size, size, true), size, get(v, slot, i, size));
+            }
+        }
+    }
+
+    /** Faults if {@link #store} would. */
+    final void probeStore(Cpu cpu, int length) {
+        if (opmask < 0) {
+            cpu.mmu.probe(form.aligned ? alignedAddress(cpu) : address(cpu), length, true);
+            return;
+        }
+        long selected = selected(cpu);
+        int size = form.element;
+        int count = length / size;
         if (form.aligned && (selected & ones(count)) != 0) {
             alignedAddress(cpu);
         }
         for (int i = 0; i < count; i++) {
             if ((selected >> i & 1) != 0) {
                 cpu.mmu.probe(addressAt(cpu, (long) i * size, size, true), size, true);
-            }
-        }
-        for (int i = 0; i < count; i++) {
-            if ((selected >> i & 1) != 0) {
-                cpu.write(addressAt(cpu, (long) i * size, size, true), size, get(v, slot, i, size));
             }
         }
     }

@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.x86.decode.Instruction;
+import dev.kagami.cpu.x86.softfloat.BinaryFloat;
 import dev.kagami.cpu.x86.softfloat.FloatContext;
 import dev.kagami.cpu.x86.softfloat.HalfFloat;
 import dev.kagami.cpu.x86.softfloat.HostFloat;
@@ -35,6 +36,19 @@ final class VexFloats {
 
     private VexFloats() {}
 
+    /**
+     * {@return a set of the relations for which a predicate, 0 to 31, holds} A relation's bit is that with its number, as
+     * {@link BinaryFloat} has it, and 1.
+     */
+    static int holds(int predicate) {
+        return HOLDS[predicate & 15];
+    }
+
+    /** {@return whether a predicate, 0 to 31, raises the invalid exception for quiet NaNs too} */
+    static boolean signals(int predicate) {
+        return SseFloatLanes.signals(predicate) != predicate >= 16;
+    }
+
     static Op compare(Instruction in) {
         boolean scalar = in.pp == Instruction.PP_F2 || in.pp == Instruction.PP_F3;
         if (scalar) {
@@ -63,8 +77,8 @@ final class VexFloats {
             this.scalar = scalar;
             doubles = in.pp == Instruction.PP_66 || in.pp == Instruction.PP_F2;
             int predicate = (int) in.immediate & 31;
-            holds = HOLDS[predicate & 15];
-            signals = SseFloatLanes.signals(predicate) != predicate >= 16;
+            holds = VexFloats.holds(predicate);
+            signals = VexFloats.signals(predicate);
         }
 
         private long compareDouble(FloatContext c, long a, long b) {

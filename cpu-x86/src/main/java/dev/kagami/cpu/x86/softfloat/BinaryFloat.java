@@ -25,6 +25,9 @@ public final class BinaryFloat {
     /** What a conversion to a 64-bit integer gives for a number out of range. */
     public static final long INDEFINITE_64 = Long.MIN_VALUE;
 
+    /** What a conversion to an unsigned integer gives for a number out of range; of 32 bits, the lower ones. */
+    public static final long INDEFINITE_UNSIGNED = -1;
+
     private BinaryFloat() {}
 
     /**
@@ -238,12 +241,28 @@ public final class BinaryFloat {
      */
     public static long roundToIntegral(
             FloatContext c, FloatFormat f, long source, int rounding, boolean suppressInexact) {
+        return roundToPlaces(c, f, source, 0, rounding, suppressInexact);
+    }
+
+    /**
+     * Rounds to a number with so many binary places behind the point, as VRNDSCALESS and its kin do.
+     *
+     * @param c DAZ and flags; its rounding mode is not used
+     * @param f the operand's format
+     * @param source the operand
+     * @param places bits behind the point, 0 to 15
+     * @param rounding the mode
+     * @param suppressInexact true if an inexact result raises nothing
+     * @return the rounded number, with the operand's sign also when it is zero
+     */
+    public static long roundToPlaces(
+            FloatContext c, FloatFormat f, long source, int places, int rounding, boolean suppressInexact) {
         if (f.isNan(source)) {
             return quiet(c, f, source);
         }
         // ROUNDPS takes no denormal exception: only invalid and precision are in its list (SDM 2B ROUNDPS).
         long a = operand(c, f, source);
-        int exponent = f.exponent(a) - f.bias;
+        int exponent = f.exponent(a) - f.bias + places;
         if (f.isZero(a) || exponent >= f.fractionBits) {
             return a;
         }
@@ -254,7 +273,7 @@ public final class BinaryFloat {
         if (exponent < 0) {
             boolean aboveHalf = exponent == -1 && (magnitude & f.fractionMask) != 0;
             boolean up = roundsUp(rounding, sign, exponent == -1 && !aboveHalf, aboveHalf, false);
-            rounded = up ? (long) f.bias << f.fractionBits : 0;
+            rounded = up ? (long) (f.bias - places) << f.fractionBits : 0;
         } else {
             int dropped = f.fractionBits - exponent;
             long unit = 1L << dropped;
@@ -318,6 +337,37 @@ public final class BinaryFloat {
         return integerPart(c, f.sign(a), f.exponent(a) - f.bias, f.significand(a), rounding, magnitudeBits);
     }
 
+    /**
+     * Converts to an unsigned integer.
+     *
+     * @param c DAZ and flags
+     * @param f the operand's format
+     * @param source the operand
+     * @param rounding the mode
+     * @param bits of the integer: 32 or 64
+     * @return the integer, or with the invalid flag {@link #INDEFINITE_UNSIGNED} for a number out of range
+     */
+    public static long toUnsigned(FloatContext c, FloatFormat f, long source, int rounding, int bits) {
+        long a = operand(c, f, source);
+        int exponent = f.exponent(a) - f.bias;
+        if (exponent < bits) {
+            int flags = c.flags;
+            long magnitude = integerPart(c, 0, exponent, f.significand(a), directed(rounding, f.sign(a)), 64);
+            if (f.sign(a) != 0 ? magnitude == 0 : bits == Long.SIZE || magnitude >>> bits == 0) {
+                return magnitude;
+            }
+            c.flags = flags;
+        }
+        c.raise(FloatContext.INVALID);
+        return INDEFINITE_UNSIGNED;
+    }
+
+    /** {@return the mode that rounds a number's magnitude as the given one rounds the number} */
+    private static int directed(int rounding, int sign) {
+        boolean swaps = sign != 0 && (rounding == FloatContext.ROUND_DOWN || rounding == FloatContext.ROUND_UP);
+        return swaps ? rounding ^ (FloatContext.ROUND_DOWN | FloatContext.ROUND_UP) : rounding;
+    }
+
     /** Rounds a number with its leading bit at 2^exponent to an integer of the given size. */
     static long integerPart(FloatContext c, int sign, int exponent, long significand, int rounding, int magnitudeBits) {
         if (significand == 0) {
@@ -373,9 +423,24 @@ public final class BinaryFloat {
         if (value == 0) {
             return 0;
         }
-        long magnitude = value < 0 ? -value : value;
+        return value < 0 ? fromMagnitude(c, f, 1, -value) : fromMagnitude(c, f, 0, value);
+    }
+
+    /**
+     * Converts an unsigned integer.
+     *
+     * @param c rounding mode and flags
+     * @param f the result's format
+     * @param value the integer
+     * @return the rounded number
+     */
+    public static long fromUnsigned(FloatContext c, FloatFormat f, long value) {
+        return value == 0 ? 0 : fromMagnitude(c, f, 0, value);
+    }
+
+    private static long fromMagnitude(FloatContext c, FloatFormat f, int sign, long magnitude) {
         int zeros = Long.numberOfLeadingZeros(magnitude);
-        FloatCore.round(c, f, value < 0 ? 1 : 0, f.bias + 63 - zeros, magnitude << zeros, 0);
+        FloatCore.round(c, f, sign, f.bias + 63 - zeros, magnitude << zeros, 0);
         return pack(c, f);
     }
 
@@ -415,7 +480,7 @@ public final class BinaryFloat {
     }
 
     /** Raises the denormal flag if an operand asks for it; returns the given result. */
-    private static long denormalOperand(FloatContext c, FloatFormat f, long a, long b, long result) {
+    static long denormalOperand(FloatContext c, FloatFormat f, long a, long b, long result) {
         if (f.isDenormal(a) || f.isDenormal(b)) {
             c.raise(FloatContext.DENORMAL);
         }
@@ -427,14 +492,14 @@ public final class BinaryFloat {
         return f.defaultNan();
     }
 
-    private static long quiet(FloatContext c, FloatFormat f, long nan) {
+    static long quiet(FloatContext c, FloatFormat f, long nan) {
         if ((nan & f.quietBit) == 0) {
             c.raise(FloatContext.INVALID);
         }
         return nan | f.quietBit;
     }
 
-    private static long propagateNan(FloatContext c, FloatFormat f, long a, long b) {
+    static long propagateNan(FloatContext c, FloatFormat f, long a, long b) {
         if (f.isSignalingNan(a) || f.isSignalingNan(b)) {
             c.raise(FloatContext.INVALID);
         }
