@@ -95,8 +95,19 @@ final class RandomState {
         RandomState random = new RandomState(~seed);
         for (int i = 0; i < state.wide.length; i++) {
             boolean elsewhere = i < 16 * 8 && i % 8 < 4;
-            state.wide[i] = elsewhere ? 0 : i < SimdOp.MASKS ? random.vector() : random.integer();
+            state.wide[i] = elsewhere ? 0 : i < SimdOp.MASKS ? random.shortened(random.vector()) : random.integer();
         }
+    }
+
+    /** {@return a value whose low bits may be cleared: numbers that lie between two shorter ones, when they are rounded} */
+    private long shortened(long value) {
+        long kind = next();
+        int bits = (int) (kind >> 8);
+        return switch ((int) kind & 7) {
+            case 0 -> value & -1L << (bits & 63);
+            case 1 -> value & (-1L << (bits & 31) & 0xFFFF_FFFFL) * 0x1_0000_0001L;
+            default -> value;
+        };
     }
 
     private void x87(MachineState state) {
