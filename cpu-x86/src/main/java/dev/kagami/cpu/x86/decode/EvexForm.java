@@ -97,7 +97,7 @@ public final class EvexForm {
     /** A memory operand must be aligned to its size. */
     public final boolean aligned;
 
-    /** A memory operand is accessed whatever the opmask is: an element may go to any place. */
+    /** All of a memory operand must be accessible whatever the opmask is: SDM 2A 2.7.11, the exception classes with NF. */
     public final boolean whole;
 
     /** ModRM.rm has a vector register as its index: a gather or scatter. */

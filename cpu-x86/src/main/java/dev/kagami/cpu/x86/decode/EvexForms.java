@@ -464,12 +464,12 @@ final class EvexForms {
             66 3 * 17 vextractps T4 V-G 128 plain store
             66 3 0 18 vinsertf32x4 T16:4 VVV wide whole
             66 3 1 18 vinsertf64x2 T16:8 VVV wide whole
-            66 3 0 19 vextractf32x4 T16:4 V-V wide store
-            66 3 1 19 vextractf64x2 T16:8 V-V wide store
+            66 3 0 19 vextractf32x4 T16:4 V-V wide store whole
+            66 3 1 19 vextractf64x2 T16:8 V-V wide store whole
             66 3 0 1A vinsertf32x8 T32:4 VVV 512 whole
             66 3 1 1A vinsertf64x4 T32:8 VVV 512 whole
-            66 3 0 1B vextractf32x8 T32:4 V-V 512 store
-            66 3 1 1B vextractf64x4 T32:8 V-V 512 store
+            66 3 0 1B vextractf32x8 T32:4 V-V 512 store whole
+            66 3 1 1B vextractf64x4 T32:8 V-V 512 store whole
             66 3 0 1D vcvtps2ph HM2 V-V store sae
             66 3 0 1E vpcmpud FV4 KVV
             66 3 1 1E vpcmpuq FV8 KVV
@@ -489,12 +489,12 @@ final class EvexForms {
             66 3 1 27 vgetmantsd T8 VVV scalar sae
             66 3 0 38 vinserti32x4 T16:4 VVV wide whole
             66 3 1 38 vinserti64x2 T16:8 VVV wide whole
-            66 3 0 39 vextracti32x4 T16:4 V-V wide store
-            66 3 1 39 vextracti64x2 T16:8 V-V wide store
+            66 3 0 39 vextracti32x4 T16:4 V-V wide store whole
+            66 3 1 39 vextracti64x2 T16:8 V-V wide store whole
             66 3 0 3A vinserti32x8 T32:4 VVV 512 whole
             66 3 1 3A vinserti64x4 T32:8 VVV 512 whole
-            66 3 0 3B vextracti32x8 T32:4 V-V 512 store
-            66 3 1 3B vextracti64x4 T32:8 V-V 512 store
+            66 3 0 3B vextracti32x8 T32:4 V-V 512 store whole
+            66 3 1 3B vextracti64x4 T32:8 V-V 512 store whole
             66 3 0 3E vpcmpub FM1 KVV
             66 3 1 3E vpcmpuw FM2 KVV
             66 3 0 3F vpcmpb FM1 KVV

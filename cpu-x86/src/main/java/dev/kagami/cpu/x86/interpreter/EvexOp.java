@@ -119,25 +119,40 @@ abstract class EvexOp extends MemOp {
         long selected = form.whole ? ALL : selected(cpu);
         if (broadcast || form.scalar || form.tuple == EvexForm.Tuple.FIXED) {
             int elements = form.scalar ? 1 : quadwords * Long.BYTES / form.element;
-            if ((selected & ones(elements)) == 0) {
-                return MEMORY;
-            }
-            loadAll(cpu);
-            if (broadcast) {
-                long element = bytes == Long.BYTES ? v[MEMORY] : v[MEMORY] & 0xFFFF_FFFFL | v[MEMORY] << 32;
-                for (int i = 0; i < quadwords; i++) {
-                    v[MEMORY + i] = element;
-                }
-            }
+            loadFixed(cpu, selected & ones(elements), elements);
             return MEMORY;
         }
         int count = bytes / form.memoryElement;
         if ((~selected & ones(count)) == 0) {
             loadAll(cpu);
         } else {
-            loadSelected(cpu, selected, count);
+            loadSelected(cpu, selected, count, form.memoryElement);
         }
         return MEMORY;
+    }
+
+    /** Loads an operand that doesn't grow with vectors: one element, or a few that go to several places each. */
+    private void loadFixed(Cpu cpu, long selected, int elements) {
+        if (selected == 0) {
+            return;
+        }
+        int count = broadcast || form.scalar ? 1 : bytes / form.element;
+        long needed = selected;
+        for (int i = elements; i > count; i /= 2) {
+            needed |= needed >>> i / 2;
+        }
+        if ((~needed & ones(count)) == 0) {
+            loadAll(cpu);
+        } else {
+            loadSelected(cpu, needed, count, form.element);
+        }
+        if (broadcast) {
+            long[] v = cpu.vec;
+            long element = bytes == Long.BYTES ? v[MEMORY] : v[MEMORY] & 0xFFFF_FFFFL | v[MEMORY] << 32;
+            for (int i = 0; i < quadwords; i++) {
+                v[MEMORY + i] = element;
+            }
+        }
     }
 
     private void loadAll(Cpu cpu) {
@@ -156,12 +171,11 @@ abstract class EvexOp extends MemOp {
     }
 
     /** Loads the elements that are selected: others are not accessed, and can't fault. */
-    private void loadSelected(Cpu cpu, long selected, int count) {
+    private void loadSelected(Cpu cpu, long selected, int count, int size) {
         if (form.aligned && (selected & ones(count)) != 0) {
             alignedAddress(cpu);
         }
         long[] v = cpu.vec;
-        int size = form.memoryElement;
         for (int i = 0; i < STRIDE; i++) {
             v[MEMORY + i] = 0;
         }
@@ -238,48 +252,50 @@ abstract class EvexOp extends MemOp {
 
     /** Stores the elements of a vector that are selected, all or none of them. */
     final void store(Cpu cpu, int slot, int length) {
-        long[] v = cpu.vec;
-        long selected = selected(cpu);
-        if (opmask < 0) {
-            long address = form.aligned ? alignedAddress(cpu) : address(cpu);
-            if (length <= Long.BYTES) {
-                cpu.write(address, length, v[slot]);
-                return;
-            }
-            if ((address & Mmu.PAGE_SIZE - 1) > Mmu.PAGE_SIZE - length) {
-                cpu.mmu.probe(address, length, true);
-            }
-            for (int at = 0; at < length; at += 16) {
-                cpu.write128(cpu.wrap(address + at), v[slot + (at >> 3)], v[slot + (at >> 3) + 1]);
-            }
+        int size = form.element;
+        long all = ones(length / size);
+        long selected = selected(cpu) & all;
+        if (selected == all) {
+            storeAll(cpu, slot, length);
             return;
         }
-        int size = form.element;
-        int count = length / size;
         probeStore(cpu, length);
-        for (int i = 0; i < count; i++) {
-            if ((selected >> i & 1) != 0) {
-                cpu.write(addressAt(cpu, (long) i * size, size, true), size, get(v, slot, i, size));
-            }
+        for (long left = selected; left != 0; left &= left - 1) {
+            int i = Long.numberOfTrailingZeros(left);
+            cpu.write(addressAt(cpu, (long) i * size, size, true), size, get(cpu.vec, slot, i, size));
+        }
+    }
+
+    private void storeAll(Cpu cpu, int slot, int length) {
+        long[] v = cpu.vec;
+        long address = form.aligned ? alignedAddress(cpu) : address(cpu);
+        if (length <= Long.BYTES) {
+            cpu.write(address, length, v[slot]);
+            return;
+        }
+        if ((address & Mmu.PAGE_SIZE - 1) > Mmu.PAGE_SIZE - length) {
+            cpu.mmu.probe(address, length, true);
+        }
+        for (int at = 0; at < length; at += 16) {
+            cpu.write128(cpu.wrap(address + at), v[slot + (at >> 3)], v[slot + (at >> 3) + 1]);
         }
     }
 
     /** Faults if {@link #store} would. */
     final void probeStore(Cpu cpu, int length) {
-        if (opmask < 0) {
+        int size = form.element;
+        long all = ones(length / size);
+        long selected = selected(cpu) & all;
+        if (form.whole || selected == all) {
             cpu.mmu.probe(form.aligned ? alignedAddress(cpu) : address(cpu), length, true);
             return;
         }
-        long selected = selected(cpu);
-        int size = form.element;
-        int count = length / size;
-        if (form.aligned && (selected & ones(count)) != 0) {
+        if (form.aligned && selected != 0) {
             alignedAddress(cpu);
         }
-        for (int i = 0; i < count; i++) {
-            if ((selected >> i & 1) != 0) {
-                cpu.mmu.probe(addressAt(cpu, (long) i * size, size, true), size, true);
-            }
+        for (long left = selected; left != 0; left &= left - 1) {
+            int i = Long.numberOfTrailingZeros(left);
+            cpu.mmu.probe(addressAt(cpu, (long) i * size, size, true), size, true);
         }
     }
 

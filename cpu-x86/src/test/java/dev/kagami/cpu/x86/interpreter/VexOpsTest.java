@@ -157,6 +157,7 @@ class VexOpsTest {
 
     @Test
     void cpuidTellsTheSizeOfTheStateThatIsEnabled() {
+        cpu.xcr0 = 7;
         cpu.r[Cpu.RAX] = 0xD;
         cpu.r[Cpu.RCX] = 0;
         machine.run(CPUID);
