@@ -3,6 +3,7 @@ package dev.kagami.cpu.x86.interpreter;
 import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.simd.PackedBits;
 import dev.kagami.cpu.x86.simd.PackedCompare;
+import dev.kagami.cpu.x86.simd.PackedShuffle;
 
 /** Comparisons whose results are opmasks, and what else makes opmasks of vectors or the other way round. */
 final class EvexMasks {
@@ -13,9 +14,14 @@ final class EvexMasks {
 
     private EvexMasks() {}
 
-    /** {@return the highest bit of each element of so many bytes} */
-    private static long signs(int element) {
-        return Long.divideUnsigned(-1, EvexOp.ones(8 * element)) << 8 * element - 1;
+    /** Gathers the highest bits of the elements of a quadword. */
+    private static long signBits(int element, long a) {
+        return switch (element) {
+            case 1 -> PackedShuffle.pmovmskb(a);
+            case 2 -> PackedShuffle.wordSigns(a);
+            case 4 -> PackedShuffle.movmskps(a);
+            default -> a >>> 63;
+        };
     }
 
     /** {@return VPCMPEQ or VPCMPGT} */
@@ -31,15 +37,13 @@ final class EvexMasks {
 
     private static final class Compare extends EvexOp {
         private final int predicate;
-        private final long signs;
-        /** What makes signed numbers, in the same order, of the elements. */
+        /** What makes signed numbers, in the same order, of unsigned elements: their highest bits. */
         private final long flip;
 
         Compare(Instruction in, int predicate, boolean unsigned) {
             super(in);
             this.predicate = predicate;
-            signs = signs(form.element);
-            flip = unsigned ? signs : 0;
+            flip = unsigned ? Long.divideUnsigned(-1, ones(8 * form.element)) << 8 * form.element - 1 : 0;
         }
 
         @Override
@@ -50,7 +54,7 @@ final class EvexMasks {
             long bits = 0;
             for (int i = 0; i < quadwords; i++) {
                 long outcome = compare(v[first + i] ^ flip, v[s + i] ^ flip);
-                bits |= Long.compress(outcome, signs) << i * perQuadword;
+                bits |= signBits(form.element, outcome) << i * perQuadword;
             }
             finishMask(cpu, bits, quadwords * perQuadword);
         }
@@ -86,12 +90,10 @@ final class EvexMasks {
 
     /** VPTESTM and VPTESTNM. */
     static final class Test extends EvexOp {
-        private final long signs;
         private final long flip;
 
         Test(Instruction in) {
             super(in);
-            signs = signs(form.element);
             flip = in.pp == Instruction.PP_F3 ? 0 : -1;
         }
 
@@ -103,7 +105,7 @@ final class EvexMasks {
             long bits = 0;
             for (int i = 0; i < quadwords; i++) {
                 long zero = equal(form.element, v[first + i] & v[s + i], 0);
-                bits |= Long.compress(zero ^ flip, signs) << i * perQuadword;
+                bits |= signBits(form.element, zero ^ flip) << i * perQuadword;
             }
             finishMask(cpu, bits, quadwords * perQuadword);
         }
@@ -111,11 +113,8 @@ final class EvexMasks {
 
     /** VPMOVB2M, VPMOVW2M, VPMOVD2M and VPMOVQ2M. */
     static final class FromSigns extends EvexOp {
-        private final long signs;
-
         FromSigns(Instruction in) {
             super(in);
-            signs = signs(form.element);
         }
 
         @Override
@@ -124,7 +123,7 @@ final class EvexMasks {
             int perQuadword = Long.BYTES / form.element;
             long bits = 0;
             for (int i = 0; i < quadwords; i++) {
-                bits |= Long.compress(cpu.vec[s + i], signs) << i * perQuadword;
+                bits |= signBits(form.element, cpu.vec[s + i]) << i * perQuadword;
             }
             finishMask(cpu, bits, quadwords * perQuadword);
         }

@@ -18,12 +18,7 @@ final class EvexMoves {
 
         @Override
         void execute(Cpu cpu) {
-            int s = source(cpu);
-            long[] v = cpu.vec;
-            for (int i = 0; i < quadwords; i++) {
-                v[RESULT + i] = v[s + i];
-            }
-            finish(cpu);
+            finish(cpu, source(cpu), quadwords * Long.BYTES);
         }
     }
 
@@ -38,11 +33,7 @@ final class EvexMoves {
         @Override
         void execute(Cpu cpu) {
             require(cpu);
-            long[] v = cpu.vec;
-            for (int i = 0; i < quadwords; i++) {
-                v[RESULT + i] = v[from + i];
-            }
-            finish(cpu);
+            finish(cpu, from, quadwords * Long.BYTES);
         }
     }
 
@@ -59,11 +50,11 @@ final class EvexMoves {
         void execute(Cpu cpu) {
             require(cpu);
             int s = form.stores ? from : source(cpu);
-            cpu.vec[RESULT] = cpu.vec[s];
             if (source >= 0) {
+                cpu.vec[RESULT] = cpu.vec[s];
                 finishScalar(cpu);
             } else {
-                finish(cpu, form.element);
+                finish(cpu, s, form.element);
             }
         }
     }
@@ -102,8 +93,7 @@ final class EvexMoves {
         @Override
         void execute(Cpu cpu) {
             require(cpu);
-            cpu.vec[RESULT] = cpu.vec[from];
-            finish(cpu, Long.BYTES);
+            finish(cpu, from, Long.BYTES);
         }
     }
 
@@ -115,9 +105,7 @@ final class EvexMoves {
 
         @Override
         void execute(Cpu cpu) {
-            int s = source(cpu);
-            cpu.vec[RESULT] = cpu.vec[s];
-            finish(cpu, Long.BYTES);
+            finish(cpu, source(cpu), Long.BYTES);
         }
     }
 

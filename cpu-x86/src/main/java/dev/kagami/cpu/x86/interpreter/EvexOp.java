@@ -2,6 +2,7 @@ package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.x86.decode.EvexForm;
 import dev.kagami.cpu.x86.decode.Instruction;
+import dev.kagami.cpu.x86.simd.PackedCompare;
 
 /**
  * An EVEX-encoded instruction (SDM 2A 2.7): vector registers of up to 512 bits, of which an opmask register selects elements.
@@ -56,6 +57,9 @@ abstract class EvexOp extends MemOp {
     /** A memory operand is an element that is taken for all. */
     final boolean broadcast;
 
+    /** A memory operand is loaded as it is, whatever the opmask. */
+    private final boolean direct;
+
     EvexOp(Instruction in) {
         this(in, form(in));
     }
@@ -71,6 +75,7 @@ abstract class EvexOp extends MemOp {
         quadwords = form.vectorBytes(in) / Long.BYTES;
         bytes = form.memoryBytes(in);
         broadcast = in.broadcast && in.isMemory();
+        direct = !broadcast && (opmask < 0 || form.whole);
     }
 
     private static EvexForm form(Instruction in) {
@@ -115,7 +120,10 @@ abstract class EvexOp extends MemOp {
     }
 
     private int load(Cpu cpu) {
-        long[] v = cpu.vec;
+        if (direct) {
+            loadAll(cpu);
+            return MEMORY;
+        }
         long selected = form.whole ? ALL : selected(cpu);
         if (broadcast || form.scalar || form.tuple == EvexForm.Tuple.FIXED) {
             int elements = form.scalar ? 1 : quadwords * Long.BYTES / form.element;
@@ -172,18 +180,28 @@ abstract class EvexOp extends MemOp {
 
     /** Loads the elements that are selected: others are not accessed, and can't fault. */
     private void loadSelected(Cpu cpu, long selected, int count, int size) {
-        if (form.aligned && (selected & ones(count)) != 0) {
+        long needed = selected & ones(count);
+        if (form.aligned && needed != 0) {
             alignedAddress(cpu);
         }
         long[] v = cpu.vec;
-        for (int i = 0; i < STRIDE; i++) {
-            v[MEMORY + i] = 0;
-        }
-        for (int i = 0; i < count; i++) {
-            if ((selected >> i & 1) != 0) {
-                set(v, MEMORY, i, size, cpu.read(addressAt(cpu, (long) i * size, size, false), size));
+        int perQuadword = Long.BYTES / size;
+        for (int at = 0; at < count; at += perQuadword) {
+            long bits = needed >>> at & ones(perQuadword);
+            if (bits == ones(perQuadword)) {
+                v[MEMORY + at / perQuadword] = read(cpu, at, size, Long.BYTES);
+                continue;
+            }
+            v[MEMORY + at / perQuadword] = 0;
+            for (long left = bits; left != 0; left &= left - 1) {
+                int i = at + Long.numberOfTrailingZeros(left);
+                set(v, MEMORY, i, size, read(cpu, i, size, size));
             }
         }
+    }
+
+    private long read(Cpu cpu, int number, int size, int length) {
+        return cpu.read(addressAt(cpu, (long) number * size, length, false), length);
     }
 
     /** {@return the linear address of a memory operand that must be aligned to its size} */
@@ -199,7 +217,7 @@ abstract class EvexOp extends MemOp {
 
     /** Gives the vector in {@link #RESULT} to the destination: a register, or for stores perhaps memory. */
     final void finish(Cpu cpu) {
-        finish(cpu, quadwords * Long.BYTES);
+        finish(cpu, RESULT, quadwords * Long.BYTES);
     }
 
     /**
@@ -209,22 +227,28 @@ abstract class EvexOp extends MemOp {
      * @param length bytes of the result: 1, 2, 4, or a multiple of 8
      */
     final void finish(Cpu cpu, int length) {
+        finish(cpu, RESULT, length);
+    }
+
+    /** Does the same with what is in another slot. */
+    final void finish(Cpu cpu, int slot, int length) {
         if (destination < 0) {
-            store(cpu, RESULT, length);
+            store(cpu, slot, length);
             return;
         }
         long[] v = cpu.vec;
         int whole = (length + Long.BYTES - 1) / Long.BYTES;
-        long last = (length & 7) == 0 ? ALL : ones(8 * (length & 7));
         for (int i = 0; i < whole; i++) {
-            long lanes = i == whole - 1 ? last : ALL;
             if (opmask < 0) {
-                v[destination + i] = v[RESULT + i] & lanes;
+                v[destination + i] = v[slot + i];
             } else {
                 long taken = lanes(v[opmask], form.element, i);
                 long left = zeroing ? 0 : v[destination + i];
-                v[destination + i] = (v[RESULT + i] & taken | left & ~taken) & lanes;
+                v[destination + i] = v[slot + i] & taken | left & ~taken;
             }
+        }
+        if (length < Long.BYTES) {
+            v[destination] &= ones(8 * length);
         }
         VexOp.clearAbove(v, destination, whole);
     }
@@ -260,10 +284,24 @@ abstract class EvexOp extends MemOp {
             return;
         }
         probeStore(cpu, length);
-        for (long left = selected; left != 0; left &= left - 1) {
-            int i = Long.numberOfTrailingZeros(left);
-            cpu.write(addressAt(cpu, (long) i * size, size, true), size, get(cpu.vec, slot, i, size));
+        int perQuadword = Long.BYTES / size;
+        for (int at = 0; at < length / size; at += perQuadword) {
+            long bits = selected >>> at & ones(perQuadword);
+            if (bits == ones(perQuadword)) {
+                write(cpu, slot, at, Long.BYTES);
+            } else {
+                for (long left = bits; left != 0; left &= left - 1) {
+                    write(cpu, slot, at + Long.numberOfTrailingZeros(left), size);
+                }
+            }
         }
+    }
+
+    private void write(Cpu cpu, int slot, int number, int length) {
+        int size = form.element;
+        long value =
+                length == Long.BYTES ? cpu.vec[slot + number * size / Long.BYTES] : get(cpu.vec, slot, number, size);
+        cpu.write(addressAt(cpu, (long) number * size, length, true), length, value);
     }
 
     private void storeAll(Cpu cpu, int slot, int length) {
@@ -290,13 +328,20 @@ abstract class EvexOp extends MemOp {
             cpu.mmu.probe(form.aligned ? alignedAddress(cpu) : address(cpu), length, true);
             return;
         }
-        if (form.aligned && selected != 0) {
+        if (selected == 0) {
+            return;
+        }
+        if (form.aligned) {
             alignedAddress(cpu);
         }
-        for (long left = selected; left != 0; left &= left - 1) {
-            int i = Long.numberOfTrailingZeros(left);
-            cpu.mmu.probe(addressAt(cpu, (long) i * size, size, true), size, true);
-        }
+        // There are two pages at most: that of the first and that of the last element.
+        probeElement(cpu, Long.numberOfTrailingZeros(selected));
+        probeElement(cpu, Long.SIZE - 1 - Long.numberOfLeadingZeros(selected));
+    }
+
+    private void probeElement(Cpu cpu, int number) {
+        int size = form.element;
+        cpu.mmu.probe(addressAt(cpu, (long) number * size, size, true), size, true);
     }
 
     // ---------------------------------------------------------------- elements
@@ -310,9 +355,9 @@ abstract class EvexOp extends MemOp {
     static long lanes(long bits, int element, int quadword) {
         return switch (element) {
             case 8 -> -(bits >> quadword & 1);
-            case 4 -> Long.expand(bits >>> 2 * quadword, 0x1_0000_0001L) * 0xFFFF_FFFFL;
-            case 2 -> Long.expand(bits >>> 4 * quadword, 0x1_0001_0001_0001L) * 0xFFFF;
-            default -> Long.expand(bits >>> 8 * quadword, 0x101_0101_0101_0101L) * 0xFF;
+            case 4 -> PackedCompare.doublewordMask((int) (bits >>> 2 * quadword));
+            case 2 -> PackedCompare.wordMask((int) (bits >>> 4 * quadword));
+            default -> PackedCompare.byteMask((int) (bits >>> 8 * quadword));
         };
     }
 

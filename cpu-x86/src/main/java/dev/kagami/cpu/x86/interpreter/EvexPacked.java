@@ -19,20 +19,41 @@ final class EvexPacked {
     static @Nullable Op create(Instruction in) {
         int operation = in.mapAndOpcode();
         int group = SimdLanes.group(operation);
-        return in.pp != Instruction.PP_66 || group == SimdLanes.GROUP_NONE ? null : new Grouped(in, group, operation);
+        if (in.pp != Instruction.PP_66 || group == SimdLanes.GROUP_NONE) {
+            return null;
+        }
+        return group == SimdLanes.GROUP_PLAIN ? new Plain(in, operation) : new Grouped(in, group, operation);
     }
 
     /** Makes VANDPS and the like. */
     static Op logic(Instruction in) {
-        return new Grouped(
+        return new Plain(
                 in,
-                SimdLanes.GROUP_PLAIN,
                 switch (in.opcode) {
                     case 0x54 -> AND;
                     case 0x55 -> AND_NOT;
                     case 0x56 -> OR;
                     default -> XOR;
                 });
+    }
+
+    private static final class Plain extends EvexOp {
+        private final int operation;
+
+        Plain(Instruction in, int operation) {
+            super(in);
+            this.operation = operation;
+        }
+
+        @Override
+        void execute(Cpu cpu) {
+            int s = source(cpu);
+            long[] v = cpu.vec;
+            for (int i = 0; i < quadwords; i++) {
+                v[RESULT + i] = SimdLanes.plain(operation, v[first + i], v[s + i]);
+            }
+            finish(cpu);
+        }
     }
 
     private static final class Grouped extends EvexOp {

@@ -1,5 +1,6 @@
 package dev.kagami.cpu.x86.simd;
 
+import static dev.kagami.cpu.x86.simd.Lanes.BYTE_ONES;
 import static dev.kagami.cpu.x86.simd.Lanes.BYTE_SIGNS;
 import static dev.kagami.cpu.x86.simd.Lanes.DOUBLEWORD_SIGNS;
 import static dev.kagami.cpu.x86.simd.Lanes.WORD_SIGNS;
@@ -121,6 +122,16 @@ public final class PackedCompare {
     /** Takes {@code b} when the sign of {@code mask} is set, else {@code a}. */
     public static long blendvpd(long a, long b, long mask) {
         return mask < 0 ? b : a;
+    }
+
+    /**
+     * Yields ones in those bytes whose bits are set.
+     *
+     * @param bits eight bits, the lowest for the lowest byte
+     */
+    public static long byteMask(int bits) {
+        long own = (bits & 0xFF) * BYTE_ONES & 0x8040_2010_0804_0201L;
+        return Lanes.fillBytes(own + ~BYTE_SIGNS & BYTE_SIGNS);
     }
 
     /**

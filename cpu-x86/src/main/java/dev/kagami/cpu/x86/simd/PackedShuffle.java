@@ -154,6 +154,11 @@ public final class PackedShuffle {
         return (int) ((a & BYTE_SIGNS) * GATHER_SIGNS >>> 56);
     }
 
+    /** Gathers the sign bits of four words. */
+    public static int wordSigns(long a) {
+        return (int) ((a >>> 15 & Lanes.WORD_ONES) * 0x0001_0002_0004_0008L >>> 48);
+    }
+
     /** Gathers the sign bits of two doublewords. */
     public static int movmskps(long a) {
         return (int) (a >>> 31 & 1 | a >>> 63 << 1);
