@@ -10,6 +10,7 @@ import dev.kagami.cpu.x86.softfloat.FloatFormat;
  * so that others raise no exceptions; those of the selected ones are reported together, before anything is written.
  */
 abstract class EvexFloatOp extends EvexOp {
+    private static final long LOW = 0xFFFF_FFFFL;
     private static final int ROUNDING = 3 << 13;
 
     /** All exceptions masked; and the inexact flag set, so that nobody need find out whether a result is exact. */
@@ -76,16 +77,16 @@ abstract class EvexFloatOp extends EvexOp {
         int s = source(cpu);
         FloatContext c = begin(cpu);
         long[] v = cpu.vec;
-        long selected = selected(cpu);
+        long selected = selected(cpu) & ones(elements);
         long bits = 0;
-        for (int i = 0; i < elements; i++) {
-            if ((selected >> i & 1) != 0) {
-                long left = get(v, first, i, from);
-                long value = element(c, i, left, get(v, s, i, from), get(v, destination, i, to));
-                if (toMask) {
-                    bits |= value << i;
-                } else {
-                    set(v, RESULT, i, to, value);
+        if (from == Long.BYTES && to == Long.BYTES) {
+            bits = wide(c, v, s, selected);
+        } else if (from == Integer.BYTES && to == Integer.BYTES) {
+            bits = narrow(c, v, s, selected);
+        } else {
+            for (int i = 0; i < elements; i++) {
+                if ((selected >> i & 1) != 0) {
+                    set(v, RESULT, i, to, element(c, i, 0, get(v, s, i, from), 0));
                 }
             }
         }
@@ -97,6 +98,40 @@ abstract class EvexFloatOp extends EvexOp {
         } else {
             finish(cpu, elements * to);
         }
+    }
+
+    /** Computes elements of 64 bits; {@return the lowest bits of all} */
+    private long wide(FloatContext c, long[] v, int s, long selected) {
+        long bits = 0;
+        for (int i = 0; i < elements; i++) {
+            if ((selected >> i & 1) != 0) {
+                long value = element(c, i, v[first + i], v[s + i], v[destination + i]);
+                v[RESULT + i] = value;
+                bits |= (value & 1) << i;
+            }
+        }
+        return bits;
+    }
+
+    /** Does the same with elements of 32 bits. */
+    private long narrow(FloatContext c, long[] v, int s, long selected) {
+        long bits = 0;
+        for (int i = 0; i < elements; i += 2) {
+            long left = v[first + (i >> 1)];
+            long right = v[s + (i >> 1)];
+            long old = v[destination + (i >> 1)];
+            long low = 0;
+            long high = 0;
+            if ((selected >> i & 1) != 0) {
+                low = element(c, i, left & LOW, right & LOW, old & LOW);
+            }
+            if ((selected >> i & 2) != 0) {
+                high = element(c, i + 1, left >>> 32, right >>> 32, old >>> 32);
+            }
+            v[RESULT + (i >> 1)] = low & LOW | high << 32;
+            bits |= (low & 1 | (high & 1) << 1) << i;
+        }
+        return bits;
     }
 
     /** Prepares the context for MXCSR, and for what EVEX.b says instead. */

@@ -81,6 +81,12 @@ final class EvexSequences {
         throw new AssertionError("no encoding of " + encoding);
     }
 
+    /** {@return whether the last instruction written suppresses all floating-point exceptions} */
+    boolean suppresses() {
+        EvexForm form = in.evex;
+        return form != null && form.suppresses && form.roundsStatically(in);
+    }
+
     /** Writes one that may not exist. */
     private static void attempt(SnippetWriter out, int position, EvexEncoding encoding, int index) {
         EvexForm form = encoding.form();
