@@ -53,9 +53,6 @@ class EvexHostTest {
                 oracle.run(vector.output, vector.code);
             }
             String difference = vector.check(machine, scratch, (i & 1) == 0);
-            if (difference.startsWith("exception 6 ")) {
-                return; // not there yet
-            }
             if (!difference.isEmpty() && differing++ == 0) {
                 first = "%s%n    %s".formatted(difference, vector.format());
             }
