@@ -269,6 +269,93 @@ final class Assembler {
         }
     }
 
+    /**
+     * Emits the prefix of an EVEX-encoded instruction without index register.
+     *
+     * @param reg register of ModRM.reg
+     * @param vvvv register of EVEX.vvvv; 0 when there is none
+     * @param rm register of ModRM.rm, or base of a memory operand
+     * @param pp mandatory prefix as EVEX has it
+     * @param last the fields of the last byte but V': z, L'L, b and the opmask
+     */
+    void evex(int map, int pp, boolean w, int reg, int vvvv, int rm, int last) {
+        emit(0x62);
+        emit(((reg & 8) == 0 ? 0x80 : 0)
+                | ((rm & 16) == 0 ? 0x40 : 0)
+                | ((rm & 8) == 0 ? 0x20 : 0)
+                | ((reg & 16) == 0 ? 0x10 : 0)
+                | map);
+        emit((w ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | pp);
+        emit(last | ((vvvv & 16) == 0 ? 8 : 0));
+    }
+
+    /** Emits ModRM and what follows it for [base + displacement] of an EVEX-encoded instruction, which scales displacements of a byte. */
+    void scaledMemory(int reg, int base, int displacement, int scale) {
+        int scaled = displacement / scale;
+        boolean exact = scaled * scale == displacement && scaled == (byte) scaled;
+        boolean none = displacement == 0 && (base & 7) != 5;
+        emit((none ? 0 : exact ? 0x40 : 0x80) | (reg & 7) << 3 | base & 7);
+        if ((base & 7) == RSP) {
+            emit(0x24);
+        }
+        if (!none) {
+            if (exact) {
+                emit(scaled);
+            } else {
+                emit32(displacement);
+            }
+        }
+    }
+
+    /** vmovups zmm, [state + offset]. */
+    void loadWidestVector(int zmm, int offset) {
+        widestVector(0x10, zmm, offset);
+    }
+
+    /** vmovups [state + offset], zmm. */
+    void storeWidestVector(int zmm, int offset) {
+        widestVector(0x11, zmm, offset);
+    }
+
+    private void widestVector(int opcode, int zmm, int offset) {
+        evex(1, 0, false, zmm, 0, RSP, 2 << 5);
+        emit(opcode);
+        scaledMemory(zmm, RSP, offset - StateBlock.BASE + pushed, 64);
+    }
+
+    /** vporq to, to, from, 512 bits. */
+    void orWidestVectors(int to, int from) {
+        evex(1, 1, true, to, to, from, 2 << 5);
+        emit(0xEB);
+        emit(0xC0 | (to & 7) << 3 | from & 7);
+    }
+
+    /** Sets a register below 8 to bits for quadwords of a ZMM register below 8 that aren't 0; changes k1. */
+    void quadwordsNotZero(int reg, int zmm) {
+        evex(2, 1, true, 1, zmm, zmm, 2 << 5); // vptestmq k1, zmm, zmm
+        emit(0x27);
+        emit(0xC0 | 1 << 3 | zmm);
+        vex(1, 1, false, false, reg, 0, 1); // kmovb reg, k1
+        emit(0x93);
+        emit(0xC0 | reg << 3 | 1);
+    }
+
+    /** kmovq k, [state + offset]. */
+    void loadMask(int k, int offset) {
+        mask(0x90, k, offset);
+    }
+
+    /** kmovq [state + offset], k. */
+    void storeMask(int k, int offset) {
+        mask(0x91, k, offset);
+    }
+
+    private void mask(int opcode, int k, int offset) {
+        vex(1, 0, true, false, k, 0, RSP);
+        emit(opcode);
+        state(k, offset);
+    }
+
     /** ldmxcsr [state + offset]. */
     void loadMxcsr(int offset) {
         emit(0x0F);

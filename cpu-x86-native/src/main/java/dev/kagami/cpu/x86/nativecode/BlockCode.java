@@ -54,8 +54,8 @@ final class BlockCode {
     /** The instruction before was STI: no events must be looked at before the current one has run. */
     boolean shadow;
 
-    /** Whether AVX instructions may be run. */
-    boolean avx;
+    /** The instructions on vector registers that may be run, besides SSE. */
+    VectorExtensions extensions = VectorExtensions.NONE;
 
     /** Guest registers in scratch registers. */
     final ScratchCache scratch;
@@ -137,13 +137,13 @@ final class BlockCode {
             int position,
             int positionOfCold,
             boolean withVectors,
-            boolean withAvx,
+            VectorExtensions vectorExtensions,
             boolean userMode,
             EntryCode entry) {
         asm.clear();
         islands.clear();
         vectors = withVectors;
-        avx = withAvx;
+        extensions = vectorExtensions;
         user = userMode;
         shadow = false;
         leave = entry.leave(withVectors);
@@ -308,6 +308,7 @@ final class BlockCode {
     private Exit missed(int size, boolean write) {
         Exit exit = begin(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest());
         exit.size = size;
+        exit.partial = in.opmask != 0;
         exit.host = origin + begin;
         return exit;
     }

@@ -95,9 +95,9 @@ final class BlockPlan {
      * @param guest linear address
      * @param limit most instructions
      * @param vectors whether it may use the vector registers
-     * @param avx whether it may use AVX instructions
+     * @param extensions the instructions on vector registers that it may use, besides SSE
      */
-    void make(byte[] bytes, int length, long guest, int limit, boolean vectors, boolean avx) {
+    void make(byte[] bytes, int length, long guest, int limit, boolean vectors, VectorExtensions extensions) {
         for (int i = 0; i < REGISTERS; i++) {
             version[i] = i;
             distance[i] = 0;
@@ -116,7 +116,7 @@ final class BlockPlan {
             window[count] = NONE;
             eraOf[count] = era;
             branchesBefore[count] = branches;
-            open = describe(guest, start, vectors, avx);
+            open = describe(guest, start, vectors, extensions);
             accesses |= size[count] != 0;
             start += in.length;
             count++;
@@ -151,9 +151,9 @@ final class BlockPlan {
     // ---------------------------------------------------------------- effects of instructions
 
     /** Notes what the current instruction does; {@return whether the block goes on behind it} */
-    private boolean describe(long guest, int start, boolean vectors, boolean avx) {
-        if (in.encoding == Instruction.ENCODING_VEX) {
-            return vectorExtension(guest, start, vectors, avx);
+    private boolean describe(long guest, int start, boolean vectors, VectorExtensions extensions) {
+        if (in.encoding != Instruction.ENCODING_LEGACY) {
+            return vectorExtension(guest, start, vectors, extensions);
         }
         int properties = Plain.classify(in);
         if (properties != Plain.NO) {
@@ -246,7 +246,7 @@ final class BlockPlan {
         return in.immediate + in.length > 0;
     }
 
-    private boolean vectorExtension(long guest, int start, boolean vectors, boolean avx) {
+    private boolean vectorExtension(long guest, int start, boolean vectors, VectorExtensions extensions) {
         int general = VexGeneral.classify(in);
         if (general != VexGeneral.NO) {
             operand(in.operandSize, false, guest, start);
@@ -258,7 +258,7 @@ final class BlockPlan {
             }
             return true;
         }
-        int form = avx ? VexForm.classify(in) : VectorForm.NO;
+        int form = extensions.form(in);
         if (form == VectorForm.NO) {
             unknown();
             return true;

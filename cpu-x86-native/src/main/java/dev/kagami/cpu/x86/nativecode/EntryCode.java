@@ -22,6 +22,9 @@ final class EntryCode {
 
     private final Assembler asm;
 
+    /** The guest's vector registers are 32 of 512 bits, with opmask registers. */
+    private final boolean widest;
+
     // Where the common code to leave is, as a position in the code memory: for blocks that hold the guest's vector
     // registers in the host's, and for others.
     private int leaveVectors;
@@ -47,8 +50,9 @@ final class EntryCode {
     private int systemCallPlain;
     private int systemReturn;
 
-    EntryCode(Assembler asm) {
+    EntryCode(Assembler asm, boolean widest) {
         this.asm = asm;
+        this.widest = widest;
     }
 
     /** {@return the position of the common way out of blocks} */
@@ -331,7 +335,15 @@ final class EntryCode {
         return StateBlock.VECTORS + StateBlock.VECTOR_BYTES * i;
     }
 
-    /** Loads the vector registers. Upper halves that are not in use are left clean, without which SSE code is slow. */
+    /** Where an opmask register is. */
+    private static int mask(int i) {
+        return vector(32) + Long.BYTES * i;
+    }
+
+    /**
+     * Loads the vector registers. What is above 128 bits of the first 16 and not in use is left clean, without which SSE code is
+     * slow.
+     */
     private void loadVectors() {
         int toWide = -1;
         if (HostFeatures.AVX) {
@@ -348,15 +360,53 @@ final class EntryCode {
             int done = asm.jump();
             asm.land(toWide);
             for (int i = 0; i < 16; i++) {
-                asm.loadWideVector(i, vector(i));
+                if (widest) {
+                    asm.loadWidestVector(i, vector(i));
+                } else {
+                    asm.loadWideVector(i, vector(i));
+                }
             }
             asm.land(done);
+        }
+        if (widest) {
+            for (int i = 16; i < 32; i++) {
+                asm.loadWidestVector(i, vector(i));
+            }
+            for (int i = 0; i < 8; i++) {
+                asm.loadMask(i, mask(i));
+            }
         }
         asm.loadMxcsr(StateBlock.MXCSR);
     }
 
-    /** Stores the vector registers, and finds out whether upper halves are in use; changes rcx and flags. */
+    /** Stores the vector registers, and finds out whether what is above 128 bits is in use; changes rcx and flags. */
     private void storeVectors() {
+        if (widest) {
+            storeWidestVectors();
+        } else {
+            storeUsualVectors();
+        }
+        asm.storeMxcsr(StateBlock.MXCSR);
+        asm.loadMxcsr(StateBlock.HOST_MXCSR);
+    }
+
+    private void storeWidestVectors() {
+        for (int i = 0; i < 32; i++) {
+            asm.storeWidestVector(i, vector(i));
+        }
+        for (int i = 0; i < 8; i++) {
+            asm.storeMask(i, mask(i));
+        }
+        for (int i = 1; i < 16; i++) {
+            asm.orWidestVectors(0, i);
+        }
+        asm.quadwordsNotZero(Assembler.RCX, 0);
+        asm.arithmeticConstant(AND, Assembler.RCX, -1 << 2, false);
+        asm.storeState(Assembler.RCX, StateBlock.UPPER_IN_USE);
+        asm.zeroUpper();
+    }
+
+    private void storeUsualVectors() {
         for (int i = 0; i < 16; i++) {
             if (HostFeatures.AVX) {
                 asm.storeWideVector(i, vector(i));
@@ -372,7 +422,5 @@ final class EntryCode {
             asm.storeState(Assembler.RCX, StateBlock.UPPER_IN_USE);
             asm.zeroUpper();
         }
-        asm.storeMxcsr(StateBlock.MXCSR);
-        asm.loadMxcsr(StateBlock.HOST_MXCSR);
     }
 }

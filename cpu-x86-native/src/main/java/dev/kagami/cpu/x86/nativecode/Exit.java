@@ -40,6 +40,7 @@ final class Exit {
     private static final int CONSTANT = 1 << 4;
     private static final int ALONE = 1 << 5;
     private static final int WRITES = 1 << 6;
+    private static final int PARTIAL = 1 << 7;
     private static final int SIZE_SHIFT = 8;
     private static final int UNCOUNTED_SHIFT = 16;
     private static final int FROM_ENTRY = 4;
@@ -89,6 +90,9 @@ final class Exit {
     /** Bytes accessed. */
     int size;
 
+    /** Of a miss of the TLB: an opmask may keep all or some of the bytes from being accessed. */
+    boolean partial;
+
     /**
      * Of an indirect branch, what it has added to the stack pointer. When its target turns out not to be canonical, that is
      * taken back and the interpreter raises the exception at the branch.
@@ -135,6 +139,7 @@ final class Exit {
                 | (constant ? CONSTANT : 0)
                 | (alone ? ALONE : 0)
                 | (writes ? WRITES : 0)
+                | (partial ? PARTIAL : 0)
                 | size << SIZE_SHIFT
                 | uncounted << UNCOUNTED_SHIFT;
         asm.emit32(flags);
@@ -160,6 +165,7 @@ final class Exit {
         constant = (flags & CONSTANT) != 0;
         alone = (flags & ALONE) != 0;
         writes = (flags & WRITES) != 0;
+        partial = (flags & PARTIAL) != 0;
         size = flags >> SIZE_SHIFT & 0xFF;
         uncounted = flags >> UNCOUNTED_SHIFT & 0xFF;
         position = at;

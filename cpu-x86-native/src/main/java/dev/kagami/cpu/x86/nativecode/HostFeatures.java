@@ -19,6 +19,9 @@ final class HostFeatures {
     /** What the host must have for guests to have AVX. */
     static final List<String> AVX_NEEDED = List.of("avx", "avx2", "fma", "f16c");
 
+    /** What the host must have for guests to have AVX-512. */
+    static final List<String> AVX512_NEEDED = List.of("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl");
+
     private static final String VENDOR = "vendor_id";
 
     /** Vendors of processors on which LOOP is one or two operations; on others, it is a dozen. */
@@ -38,6 +41,9 @@ final class HostFeatures {
 
     /** AVX, AVX2, FMA and F16C may run on the host. */
     static final boolean AVX = FLAGS_FOUND.containsAll(AVX_NEEDED);
+
+    /** AVX-512 F, BW, CD, DQ and VL may run on the host. */
+    static final boolean AVX512 = AVX && FLAGS_FOUND.containsAll(AVX512_NEEDED);
 
     /** The 256-bit forms of AES may run on the host. */
     static final boolean VAES = AVX && FLAGS_FOUND.contains("vaes");
@@ -59,6 +65,11 @@ final class HostFeatures {
             // Nothing is known of the host, so nothing may be used.
             return Set.of();
         }
+    }
+
+    /** {@return whether the host has a feature, by the name that Linux has for it} */
+    static boolean has(String feature) {
+        return FLAGS_FOUND.contains(feature);
     }
 
     /** {@return whether the host has some features, by the names that Linux has for them} */

@@ -53,13 +53,16 @@ public final class NativeEngine implements Engine {
         return switch (model) {
             case V2, MAX -> new Availability.Available();
             case V3 -> HostFeatures.check(HostFeatures.AVX_NEEDED);
-            case V4 -> new Availability.Unavailable("the native engine has no AVX-512");
+            case V4 -> {
+                Availability avx = HostFeatures.check(HostFeatures.AVX_NEEDED);
+                yield avx instanceof Availability.Available ? HostFeatures.check(HostFeatures.AVX512_NEEDED) : avx;
+            }
         };
     }
 
     @Override
     public SortedSet<String> features(CpuModel model) {
-        return FeatureNames.of(model);
+        return FeatureNames.of(model, HostFeatures::has);
     }
 
     @Override

@@ -23,7 +23,7 @@ final class NativeProcessors implements Processors {
             ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers, IntFunction<NativeOptions> options) {
         int[] next = new int[1];
         processors = new InterpreterProcessors(
-                config, memory, bus, timers, cpu -> new NativeVcpu(cpu, options.apply(next[0]++)));
+                config, memory, bus, timers, HostFeatures::has, cpu -> new NativeVcpu(cpu, options.apply(next[0]++)));
     }
 
     @Override

@@ -27,8 +27,8 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Added to the mode of blocks that have the guest's vector registers in the host's. */
     private static final int VECTOR_MODE = 0x100;
 
-    /** Added to the mode of blocks that may have AVX instructions. */
-    private static final int AVX_MODE = 0x200;
+    /** Multiplied by the ordinal of the {@link VectorExtensions} that blocks may have. */
+    private static final int EXTENSION_MODE = 0x1000;
 
     /** MXCSR as the JVM has it: all exceptions masked, none noted. */
     private static final int JVM_MXCSR = 0x1F80;
@@ -68,7 +68,7 @@ final class NativeVcpu extends TranslatingVcpu {
     private final UserJumps userJumps;
     private final SoftTlb tlb;
     private final HostMemory.CodeMemory memory;
-    private final Translator translator = new Translator();
+    private final Translator translator;
     private final TranslatedCode code;
     private final DataPage page = new DataPage();
     private final byte[] guestCode = new byte[PAGE_SIZE];
@@ -87,12 +87,17 @@ final class NativeVcpu extends TranslatingVcpu {
     /** How often translations of addresses have been dropped: whoever has begun an access must look it up again. */
     private volatile int flushes;
 
-    /** The guest may use AVX; blocks translated when it might not are others. */
-    private boolean avx;
+    /** What the guest may use; blocks translated when it might use others are others. */
+    private VectorExtensions extensions = VectorExtensions.NONE;
+
+    /** The guest may have AVX-512, so that all of the vector registers are moved. */
+    private final boolean widest;
 
     NativeVcpu(Cpu cpu, NativeOptions options) {
         super(cpu);
         this.options = options;
+        widest = HostFeatures.AVX512 && hasAvx512();
+        translator = new Translator(widest);
         disturbance = options.disturbance();
         state = arena.allocate(StateBlock.STACK_BYTES + StateBlock.SIZE, 64).asSlice(StateBlock.STACK_BYTES);
         words = HostMemory.buffer(state).asLongBuffer();
@@ -120,6 +125,7 @@ final class NativeVcpu extends TranslatingVcpu {
         set(StateBlock.BIT_MASKS, 31L);
         set(StateBlock.BIT_MASKS + 8, 63L);
         set(StateBlock.WIDE_ALIGNMENT_MASK, 31L);
+        set(StateBlock.WIDEST_ALIGNMENT_MASK, 63L);
         set(StateBlock.CANONICAL_MASK, 0x1FFFEL);
         set(StateBlock.HOST_MXCSR, JVM_MXCSR);
         set(StateBlock.TLB_INDEX_MASK, (long) (SoftTlb.ENTRIES - 1) << 12);
@@ -172,6 +178,13 @@ final class NativeVcpu extends TranslatingVcpu {
 
     // ---------------------------------------------------------------- running
 
+    private VectorExtensions usableExtensions() {
+        if (!HostFeatures.AVX || !avxUsable()) {
+            return VectorExtensions.NONE;
+        }
+        return widest && avx512Usable() ? VectorExtensions.AVX512 : VectorExtensions.AVX;
+    }
+
     /** Makes rare things happen; {@return whether to leave} */
     private boolean disturb(Disturbance disturbance) {
         if (disturbance.leaves()) {
@@ -200,8 +213,9 @@ final class NativeVcpu extends TranslatingVcpu {
         if (!supervisorOrUser()) {
             return false;
         }
-        if (HostFeatures.AVX && avx != avxUsable()) {
-            avx = !avx;
+        VectorExtensions usable = usableExtensions();
+        if (extensions != usable) {
+            extensions = usable;
             forgetJumps();
         }
         // Programs hardly do without vector registers, kernels do.
@@ -276,8 +290,11 @@ final class NativeVcpu extends TranslatingVcpu {
             boolean write = exit.kind == Exit.Kind.WRITE;
             setAccessControl((int) get(StateBlock.ACCESS_CONTROL));
             int flushesBefore = flushes;
-            // An access that straddles pages is the interpreter's.
+            // An access that straddles pages is the interpreter's. So is one that may not be made at all, until the
+            // page has
+            // been accessed: or else it would be marked so without that.
             if ((address & PAGE_SIZE - 1) + exit.size <= PAGE_SIZE
+                    && (!exit.partial || isTranslated(address, write))
                     && translateData(address, write, page)
                     && !(disturbance != null && disturbance.interpretsMiss())) {
                 tlb.enter(table(), address, ram().address() + page.offset, page);
@@ -437,7 +454,7 @@ final class NativeVcpu extends TranslatingVcpu {
     private int blockMode(boolean withVectors, boolean alone) {
         return codeMode()
                 | (withVectors ? VECTOR_MODE : 0)
-                | (avx ? AVX_MODE : 0)
+                | EXTENSION_MODE * extensions.ordinal()
                 | (alone ? NativeBlock.ALONE_MODE : 0)
                 | (userMode() ? NativeBlock.USER_MODE : 0);
     }
@@ -580,7 +597,7 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Goes on with the vector registers in the host's. */
     private void takeVectors() {
         if (!taken) {
-            boolean upper = copyVectorsOut(words, index(StateBlock.VECTORS));
+            boolean upper = copyVectorsOut(words, index(StateBlock.VECTORS), widest);
             set(StateBlock.MXCSR, mxcsr());
             set(StateBlock.UPPER_IN_USE, upper ? 1 : 0);
             setTaken(true);
@@ -604,7 +621,7 @@ final class NativeVcpu extends TranslatingVcpu {
     /** Lets the CPU have the vector registers again, if it doesn't. */
     private void giveVectors() {
         if (taken) {
-            copyVectorsIn(words, index(StateBlock.VECTORS));
+            copyVectorsIn(words, index(StateBlock.VECTORS), widest);
             setMxcsr((int) get(StateBlock.MXCSR));
             setTaken(false);
         }
@@ -661,7 +678,7 @@ final class NativeVcpu extends TranslatingVcpu {
                 position,
                 code.coldPosition(),
                 withVectors,
-                avx,
+                extensions,
                 userMode(),
                 alone);
         if (result.instructions() == 0) {

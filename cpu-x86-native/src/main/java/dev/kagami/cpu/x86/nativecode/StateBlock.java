@@ -70,6 +70,9 @@ final class StateBlock {
     /** The same for a 256-bit operand. */
     static final int WIDE_ALIGNMENT_MASK = quadwords(1);
 
+    /** The same for a 512-bit operand. */
+    static final int WIDEST_ALIGNMENT_MASK = quadwords(1);
+
     /** The guest's MXCSR; current only outside of translated code. */
     static final int MXCSR = quadwords(1);
 
@@ -199,7 +202,7 @@ final class StateBlock {
     /** Not 0 when the upper halves of vector registers are in use. */
     static final int UPPER_IN_USE = quadwords(1);
 
-    /** The vector registers, {@link #VECTOR_BYTES} each; see {@link #VECTORS_TAKEN}. */
+    /** The vector registers, {@link #VECTOR_BYTES} each, and the opmask registers behind them; see {@link #VECTORS_TAKEN}. */
     static final int VECTORS = vectors();
 
     static final int SIZE = used;
@@ -214,6 +217,6 @@ final class StateBlock {
 
     private static int vectors() {
         used = (used + VECTOR_BYTES - 1) & -VECTOR_BYTES;
-        return quadwords(32 * VECTOR_BYTES / Long.BYTES);
+        return quadwords(33 * VECTOR_BYTES / Long.BYTES);
     }
 }

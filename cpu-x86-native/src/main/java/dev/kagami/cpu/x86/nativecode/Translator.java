@@ -15,7 +15,7 @@ final class Translator {
 
     private final Assembler asm = new Assembler();
     private final Decoder decoder = new Decoder();
-    private final EntryCode entry = new EntryCode(asm);
+    private final EntryCode entry;
     private final BlockCode block;
     private final Instruction in;
     private final PlainCode plain;
@@ -32,7 +32,13 @@ final class Translator {
     /** Most instructions of a block. */
     private int limit = MAX_INSTRUCTIONS;
 
-    Translator() {
+    /**
+     * Creates a translator.
+     *
+     * @param widest whether the guest may have AVX-512, which the host has
+     */
+    Translator(boolean widest) {
+        entry = new EntryCode(asm, widest);
         block = new BlockCode(asm);
         in = block.in;
         MemoryCode memory = new MemoryCode(block);
@@ -90,7 +96,7 @@ final class Translator {
      * @param position where the code will stand in the code memory
      * @param coldPosition where its cold part will
      * @param withVectors whether the guest's vector registers are in the host's while it runs
-     * @param withAvx whether the guest may use AVX instructions, and the host has them
+     * @param extensions the instructions on vector registers that guest and host may use, besides SSE
      * @param user whether it runs at privilege level 3; otherwise at 0
      * @param alone whether every memory access shall be looked up by itself
      * @return the code; valid until the next call
@@ -103,16 +109,16 @@ final class Translator {
             int position,
             int coldPosition,
             boolean withVectors,
-            boolean withAvx,
+            VectorExtensions extensions,
             boolean user,
             boolean alone) {
-        block.begin(bytes, guest, position, coldPosition, withVectors, withAvx, user, entry);
+        block.begin(bytes, guest, position, coldPosition, withVectors, extensions, user, entry);
         // The bytes of a second page are there for the first instruction only.
         int most = secondPage != NativeBlock.NO_PAGE ? 1 : limit;
         if (alone) {
             block.plan.clear();
         } else {
-            block.plan.make(bytes, length, guest, most, withVectors, withAvx);
+            block.plan.make(bytes, length, guest, most, withVectors, extensions);
         }
         stoppedForVectors = false;
         int eventJump = asm.jump();
@@ -183,7 +189,7 @@ final class Translator {
                 || branchesFar() && !block.reachable(in.immediate)) {
             return Outcome.REFUSED;
         }
-        if (in.encoding == Instruction.ENCODING_VEX) {
+        if (in.encoding != Instruction.ENCODING_LEGACY) {
             return vectorExtension();
         }
         Outcome outcome = usual();
@@ -253,7 +259,7 @@ final class Translator {
             vex.emitGeneral(general);
             return Outcome.GOES_ON;
         }
-        int form = block.avx ? VexForm.classify(in) : VectorForm.NO;
+        int form = block.extensions.form(in);
         if (form == VectorForm.NO) {
             return Outcome.REFUSED;
         }

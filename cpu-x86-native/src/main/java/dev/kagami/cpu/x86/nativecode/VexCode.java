@@ -1,8 +1,9 @@
 package dev.kagami.cpu.x86.nativecode;
 
+import dev.kagami.cpu.x86.decode.EvexForm;
 import dev.kagami.cpu.x86.decode.Instruction;
 
-/** Emits VEX-encoded instructions: vector registers keep their numbers, general ones are renamed. */
+/** Emits VEX- and EVEX-encoded instructions: vector and opmask registers keep their numbers, general ones are renamed. */
 final class VexCode {
     private final BlockCode block;
     private final Assembler asm;
@@ -18,6 +19,19 @@ final class VexCode {
 
     /** Emits the instruction with its operands replaced. */
     private void encode(boolean wide, int reg, int vvvv, int rm) {
+        EvexForm form = in.evex;
+        if (form != null) {
+            int last = (in.zeroing ? 0x80 : 0) | in.vectorLength << 5 | (in.broadcast ? 0x10 : 0) | in.opmask;
+            asm.evex(in.map, in.pp, in.w, reg, vvvv, rm, last);
+            asm.emit(in.opcode);
+            if (in.isMemory()) {
+                asm.scaledMemory(reg, rm, memory.displacement(), form.displacementScale(in));
+            } else {
+                asm.emit(0xC0 | (reg & 7) << 3 | rm & 7);
+            }
+            block.immediateBytes();
+            return;
+        }
         boolean inMemory = in.isMemory();
         asm.vex(in.map, in.pp, in.w, wide, reg, vvvv, rm);
         asm.emit(in.opcode);
@@ -37,6 +51,14 @@ final class VexCode {
         }
         asm.loadState(scratch, StateBlock.REGISTERS + 8 * guest);
         return scratch;
+    }
+
+    private static int alignmentMask(int size) {
+        return switch (size) {
+            case 16 -> StateBlock.ALIGNMENT_MASK;
+            case 32 -> StateBlock.WIDE_ALIGNMENT_MASK;
+            default -> StateBlock.WIDEST_ALIGNMENT_MASK;
+        };
     }
 
     private void storeBack(int guest, int host) {
@@ -74,7 +96,7 @@ final class VexCode {
     /**
      * Emits an instruction on vector registers.
      *
-     * @param form from {@link VexForm}
+     * @param form from {@link VexForm} or {@link WideForm}
      */
     void emit(int form) {
         boolean wide = in.vectorLength != 0 && (form & VexForm.ANY_LENGTH) == 0;
@@ -91,8 +113,8 @@ final class VexCode {
         boolean generalOperand = (form & VectorForm.GENERAL_OPERAND) != 0 && !in.isMemory();
         int operand = Registers.POINTER;
         if (in.isMemory()) {
-            int alignment = wide ? StateBlock.WIDE_ALIGNMENT_MASK : StateBlock.ALIGNMENT_MASK;
-            memory.locate(form & VectorForm.SIZE, writes, (form & VectorForm.ALIGNED) != 0 ? alignment : 0);
+            int size = form & VectorForm.SIZE;
+            memory.locate(size, writes, (form & VectorForm.ALIGNED) != 0 ? alignmentMask(size) : 0);
         } else {
             operand = generalOperand ? general(in.rm, Registers.POINTER) : in.rm;
         }

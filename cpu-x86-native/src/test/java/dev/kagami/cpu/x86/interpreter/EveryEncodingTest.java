@@ -3,6 +3,7 @@ package dev.kagami.cpu.x86.interpreter;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.kagami.cpu.x86.decode.Decoder;
+import dev.kagami.cpu.x86.decode.EvexEncoding;
 import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.nativecode.NativeVcpus;
 import java.util.ArrayList;
@@ -91,6 +92,7 @@ class EveryEncodingTest {
                 }
             }
         }
+        evex(all, random);
         return all;
     }
 
@@ -100,6 +102,24 @@ class EveryEncodingTest {
                 // W, vvvv (inverted: none or 3), L and pp.
                 int last = (bits & 16) << 3 | ((bits & 8) == 0 ? 15 : 12) << 3 | bits & 7;
                 add(all, random, join(new int[] {0xC4, 0xE0 | map, last, opcode}, operand));
+            }
+        }
+    }
+
+    private void evex(List<byte[]> all, SplittableRandom random) {
+        for (EvexEncoding encoding : EvexEncoding.all()) {
+            for (int modrm : REGISTER_AND_MEMORY) {
+                int[] operand = {modrm | encoding.group() << 3};
+                for (int bits = 0; bits < 128; bits++) {
+                    // vvvv (inverted: none or 3, or none or 19), V', z, L'L, b and the opmask, k0 or k1.
+                    int vvvv = (bits & 64) == 0 ? 15 : 12;
+                    int second = (encoding.w() ? 0x80 : 0) | vvvv << 3 | 4 | encoding.pp();
+                    int third = (bits & 32) << 2 | (bits & 24) << 2 | (bits & 4) << 2 | (bits & 2) << 2 | bits & 1;
+                    add(
+                            all,
+                            random,
+                            join(new int[] {0x62, 0xF0 | encoding.map(), second, third, encoding.opcode()}, operand));
+                }
             }
         }
     }

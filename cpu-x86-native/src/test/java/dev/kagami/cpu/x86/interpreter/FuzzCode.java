@@ -1,7 +1,10 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.x86.decode.Decoder;
+import dev.kagami.cpu.x86.decode.EvexEncoding;
+import dev.kagami.cpu.x86.decode.EvexForm;
 import dev.kagami.cpu.x86.decode.Instruction;
+import java.util.List;
 import java.util.SplittableRandom;
 
 /**
@@ -35,6 +38,8 @@ final class FuzzCode {
         0xA4, 0xA5, 0xAB, 0xAC, 0xAF, 0xB0, 0xB1, 0xB1, 0xB3, 0xB6, 0xB7, 0xBA, 0xBB, 0xBC, 0xBD, 0xBE, 0xBF, 0xC0,
         0xC1, 0xC3, 0xC7, 0xC8, 0xD6, 0xEF, 0xB8, 0x1F, 0xAE
     };
+
+    private static final List<EvexEncoding> WIDE = EvexEncoding.all();
 
     private final SplittableRandom random;
     private final Addresses addresses;
@@ -111,7 +116,8 @@ final class FuzzCode {
             case 4 -> storeToCode();
             case 5, 6, 7 -> branch();
             case 8 -> indirect();
-            case 9, 10, 11, 12 -> vector();
+            case 9, 10, 11 -> vector();
+            case 12, 16, 17 -> wideVector();
             case 13, 14, 15 -> neighbours(room);
             default -> any();
         };
@@ -304,6 +310,22 @@ final class FuzzCode {
         proposal[at++] = (byte) ((random.nextInt(4) == 0 ? 0x80 : 0) | vvvv | random.nextInt(2) << 2 | pp);
         proposal[at++] = (byte) random.nextInt(256);
         return operands(at);
+    }
+
+    /** An EVEX-encoded instruction that exists. */
+    private int wideVector() {
+        EvexEncoding encoding = WIDE.get(random.nextInt(WIDE.size()));
+        int vvvv = encoding.form().vvvv == EvexForm.Operand.NONE ? 0x78 : random.nextInt(16) << 3;
+        int upper = encoding.form().vvvv == EvexForm.Operand.NONE ? 8 : random.nextInt(2) << 3;
+        boolean masks = encoding.form().reg != EvexForm.Operand.VECTOR;
+        int registers = masks ? 0x90 : random.nextInt(16) << 4;
+        boolean plain = random.nextInt(4) == 0;
+        proposal[0] = 0x62;
+        proposal[1] = (byte) (registers | random.nextInt(4) << 5 | encoding.map());
+        proposal[2] = (byte) ((encoding.w() ? 0x80 : 0) | vvvv | 4 | encoding.pp());
+        proposal[3] = (byte) (plain ? random.nextInt(3) << 5 | upper : random.nextInt(256) & ~8 | upper);
+        proposal[4] = (byte) encoding.opcode();
+        return operands(5);
     }
 
     /** Makes ModRM and what follows it; {@return the instruction's length, or 0 when it is none to have} */

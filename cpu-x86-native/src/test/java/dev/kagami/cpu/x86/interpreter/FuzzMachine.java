@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.CpuModel;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Timers;
 import dev.kagami.cpu.Vcpu;
@@ -113,8 +114,8 @@ final class FuzzMachine implements AutoCloseable {
     private int kernelEnd;
 
     FuzzMachine(Function<Cpu, Vcpu> drive) {
-        InterpreterProcessors processors =
-                new InterpreterProcessors(new ProcessorConfig(1, null), memory, bus, new StoppedTimers(), drive);
+        InterpreterProcessors processors = new InterpreterProcessors(
+                new ProcessorConfig(1, CpuModel.MAX, null), memory, bus, new StoppedTimers(), drive);
         cpu = processors.cpu(0);
         vcpu = (InterpreterVcpu) processors.vcpus().getFirst();
     }
@@ -380,7 +381,7 @@ final class FuzzMachine implements AutoCloseable {
         cpu.cr4 = Cpu.CR4_PAE | Cpu.CR4_PGE | Cpu.CR4_FSGSBASE;
         cpu.cr4 |= random.nextInt(16) == 0 ? 0 : Cpu.CR4_OSFXSR | Cpu.CR4_OSXMMEXCPT;
         cpu.cr4 |= random.nextInt(16) == 0 ? 0 : Cpu.CR4_OSXSAVE;
-        cpu.xcr0 = random.nextInt(16) == 0 ? 3 : 7;
+        cpu.xcr0 = random.nextInt(16) == 0 ? 3 : random.nextInt(4) == 0 ? 7 : 0xE7;
         cpu.cr4 |= random.nextInt(4) == 0 ? Cpu.CR4_SMEP : 0;
         cpu.cr4 |= random.nextInt(4) == 0 ? Cpu.CR4_SMAP : 0;
         cpu.cr4 |= random.nextInt(4) == 0 ? Cpu.CR4_UMIP : 0;
@@ -417,6 +418,13 @@ final class FuzzMachine implements AutoCloseable {
             for (int i = 0; i < 16; i++) {
                 cpu.vec[8 * i + 2] = random.nextLong();
                 cpu.vec[8 * i + 3] = random.nextLong();
+            }
+        }
+        if (random.nextBoolean()) {
+            for (int i = 0; i < SimdOp.MEMORY_SLOT; i++) {
+                if (i >= 16 * 8 || i % 8 >= 4) {
+                    cpu.vec[i] = random.nextLong();
+                }
             }
         }
         Arrays.fill(cpu.x87.significand, 0);

@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.decode;
 
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -103,17 +104,29 @@ public final class EvexForm {
     /** ModRM.rm has a vector register as its index: a gather or scatter. */
     public final boolean indexed;
 
+    /** The result is an approximation, which differs between processors. */
+    public final boolean approximates;
+
     /** EVEX.vvvv names a register in the form without memory only: VMOVSS and VMOVSD. */
     private final boolean move;
 
     /** Whether there is a form with 128, 256 and 512 bits. */
     private final boolean[] lengths;
 
-    /** The feature that it belongs to besides AVX-512 F, CD, BW, DQ and VL, as Linux calls it without {@code avx512}; or empty. */
+    /** The feature that it belongs to besides AVX-512 F, CD, BW, DQ and VL, as Linux calls it; or empty. */
     public final String feature;
 
-    private static final List<String> FEATURES =
-            List.of("ifma", "vbmi", "vbmi2", "vnni", "bitalg", "vpopcntdq", "gfni", "vaes", "vpclmulqdq");
+    /** Names that Linux has for the features that {@link EvexForms} names. */
+    private static final Map<String, String> FEATURES = Map.of(
+            "ifma", "avx512ifma",
+            "vbmi", "avx512vbmi",
+            "vbmi2", "avx512_vbmi2",
+            "vnni", "avx512_vnni",
+            "bitalg", "avx512_bitalg",
+            "vpopcntdq", "avx512_vpopcntdq",
+            "gfni", "gfni",
+            "vaes", "vaes",
+            "vpclmulqdq", "vpclmulqdq");
 
     /** Takes a line of {@link EvexForms}. */
     EvexForm(String[] words) {
@@ -149,13 +162,18 @@ public final class EvexForm {
         aligned = properties.contains("aligned");
         whole = properties.contains("whole");
         indexed = properties.contains("indexed");
+        approximates = name.contains("14");
         move = properties.contains("move");
         boolean narrow = properties.contains("128");
         boolean longest = properties.contains("512");
         lengths = new boolean[] {
             !longest && !properties.contains("wide"), !longest && !narrow, !narrow,
         };
-        feature = FEATURES.stream().filter(properties::contains).findFirst().orElse("");
+        feature = properties.stream()
+                .filter(FEATURES::containsKey)
+                .map(FEATURES::get)
+                .findFirst()
+                .orElse("");
     }
 
     private static Operand operand(char letter) {
@@ -195,7 +213,7 @@ public final class EvexForm {
     }
 
     /** {@return by what a displacement of a byte is multiplied} */
-    int displacementScale(Instruction in) {
+    public int displacementScale(Instruction in) {
         return tuple == Tuple.PACKED ? memoryElement : memoryBytes(in);
     }
 

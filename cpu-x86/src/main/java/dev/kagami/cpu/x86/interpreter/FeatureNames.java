@@ -3,6 +3,7 @@ package dev.kagami.cpu.x86.interpreter;
 import dev.kagami.cpu.CpuModel;
 import java.util.SortedSet;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /** The features of a CPU model by the names that Linux has for them in {@code /proc/cpuinfo}; its own where Linux has none. */
 public final class FeatureNames {
@@ -14,9 +15,11 @@ public final class FeatureNames {
             "sse3 0 pclmulqdq 1 ssse3 9 fma 12 cx16 13 pcid 17 sse4_1 19 sse4_2 20 x2apic 21"
                     + " movbe 22 popcnt 23 tsc_deadline_timer 24 aes 25 xsave 26 avx 28 f16c 29 rdrand 30 hypervisor 31";
     private static final String EBX_7 =
-            "fsgsbase 0 bmi1 3 avx2 5 smep 7 bmi2 8 erms 9 invpcid 10 rdseed 18 adx 19 smap 20"
-                    + " clflushopt 23 clwb 24 sha_ni 29";
-    private static final String ECX_7 = "umip 2 gfni 8 vaes 9 vpclmulqdq 10 la57 16 rdpid 22";
+            "fsgsbase 0 bmi1 3 avx2 5 smep 7 bmi2 8 erms 9 invpcid 10 avx512f 16 avx512dq 17 rdseed 18 adx 19 smap 20"
+                    + " avx512ifma 21 clflushopt 23 clwb 24 avx512cd 28 sha_ni 29 avx512bw 30 avx512vl 31";
+    private static final String ECX_7 =
+            "avx512vbmi 1 umip 2 avx512_vbmi2 6 gfni 8 vaes 9 vpclmulqdq 10 avx512_vnni 11 avx512_bitalg 12"
+                    + " avx512_vpopcntdq 14 la57 16 rdpid 22";
     private static final String EDX_7 = "fsrm 4 ibrs 26 stibp 27 arch_capabilities 29 ssbd 31";
     private static final String EDX_7_2 = "bhi_ctrl 4";
     private static final String ECX_EXTENDED = "lahf_lm 0 abm 5 3dnowprefetch 8";
@@ -29,11 +32,12 @@ public final class FeatureNames {
     /**
      * Lists what guests with a CPU model are shown.
      *
-     * @param model one that the interpreter can run
+     * @param model the model
+     * @param has whether a feature, by its name, may be among those of {@link CpuModel#MAX}
      * @return the names
      */
-    public static SortedSet<String> of(CpuModel model) {
-        ProcessorFeatures features = ProcessorFeatures.of(model);
+    public static SortedSet<String> of(CpuModel model, Predicate<String> has) {
+        ProcessorFeatures features = ProcessorFeatures.of(model, has);
         SortedSet<String> names = new TreeSet<>();
         add(names, EDX_1, Cpuid.FEATURES_EDX);
         add(names, ECX_1, Cpuid.FEATURES_ECX | features.ecx());

@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.CpuModel;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Processors;
 import dev.kagami.cpu.Timers;
@@ -10,6 +11,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /** The CPUs of one machine and the paths between their local APICs. */
@@ -41,6 +43,12 @@ public final class InterpreterProcessors implements Processors {
         this(config, memory, bus, timers, cpu -> new InterpreterVcpu(cpu, config.trace()));
     }
 
+    /** Makes CPUs that another engine drives, and that may have everything; see the next constructor. */
+    public InterpreterProcessors(
+            ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers, Function<Cpu, Vcpu> drive) {
+        this(config, memory, bus, timers, feature -> true, drive);
+    }
+
     /**
      * Makes CPUs that another engine drives.
      *
@@ -48,12 +56,18 @@ public final class InterpreterProcessors implements Processors {
      * @param memory RAM
      * @param bus everything else
      * @param timers where APIC timers run
+     * @param has whether a feature, by the name that Linux has for it, may be among those of {@link CpuModel#MAX}
      * @param drive makes the virtual CPU that drives a CPU's state
      */
     public InterpreterProcessors(
-            ProcessorConfig config, GuestMemory memory, Bus bus, Timers timers, Function<Cpu, Vcpu> drive) {
+            ProcessorConfig config,
+            GuestMemory memory,
+            Bus bus,
+            Timers timers,
+            Predicate<String> has,
+            Function<Cpu, Vcpu> drive) {
         count = config.count();
-        features = ProcessorFeatures.of(config.model());
+        features = ProcessorFeatures.of(config.model(), has);
         rendezvous = new Rendezvous(cpus, count);
         timeStampOffset = -timers.nanoTime();
         for (int i = 0; i < count; i++) {

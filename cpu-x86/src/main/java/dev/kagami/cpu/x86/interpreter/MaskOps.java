@@ -1,66 +1,29 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.x86.decode.Instruction;
+import dev.kagami.cpu.x86.decode.MaskForm;
 import org.jspecify.annotations.Nullable;
 
 /** The instructions on opmask registers, which are encoded with VEX (SDM 2B, KADDW to KXORW). */
 final class MaskOps {
-    private static final int REGISTERS = 8;
-
     private MaskOps() {}
 
     /** {@return the op of an instruction, or null when it isn't one of these} */
     static @Nullable Op create(Instruction in) {
-        if (in.map == Instruction.MAP_0F3A) {
-            boolean shift = in.opcode >= 0x30 && in.opcode <= 0x33 && in.pp == Instruction.PP_66;
-            return shift && between(in, false) ? new Shift(in) : null;
-        }
-        if (in.map != Instruction.MAP_0F) {
+        int bits = MaskForm.bits(in);
+        if (bits == 0) {
             return null;
         }
-        boolean usual = in.pp == Instruction.PP_NONE || in.pp == Instruction.PP_66;
-        return switch (in.opcode) {
-            case 0x41, 0x42, 0x45, 0x46, 0x47, 0x4A -> usual && between(in, true) ? new Combine(in) : null;
-            case 0x4B -> usual && between(in, true) && !(in.w && in.pp == Instruction.PP_66) ? new Combine(in) : null;
-            case 0x44 -> usual && between(in, false) ? new Not(in) : null;
-            case 0x98, 0x99 -> usual && between(in, false) ? new Test(in) : null;
-            case 0x90 -> usual && narrow(in) && in.reg < REGISTERS && rmIsMask(in) ? new Load(in) : null;
-            case 0x91 -> usual && narrow(in) && in.reg < REGISTERS && in.isMemory() ? new Store(in) : null;
-            case 0x92 -> general(in) && in.reg < REGISTERS ? new FromGeneral(in) : null;
-            case 0x93 -> general(in) && in.rm < REGISTERS ? new ToGeneral(in) : null;
-            default -> null;
+        return switch (in.map == Instruction.MAP_0F3A ? 0 : in.opcode) {
+            case 0 -> new Shift(in, bits);
+            case 0x44 -> new Not(in, bits);
+            case 0x98, 0x99 -> new Test(in, bits);
+            case 0x90 -> new Load(in, bits);
+            case 0x91 -> new Store(in, bits);
+            case 0x92 -> new FromGeneral(in, bits);
+            case 0x93 -> new ToGeneral(in, bits);
+            default -> new Combine(in, bits);
         };
-    }
-
-    private static boolean narrow(Instruction in) {
-        return in.vectorLength == 0 && in.vvvv == 0;
-    }
-
-    private static boolean rmIsMask(Instruction in) {
-        return in.isMemory() || in.rm < REGISTERS;
-    }
-
-    /** {@return whether the operands are two, or three, opmask registers} */
-    private static boolean between(Instruction in, boolean three) {
-        return !in.isMemory()
-                && in.reg < REGISTERS
-                && in.rm < REGISTERS
-                && (three ? in.vectorLength == 1 && in.vvvv < REGISTERS : narrow(in));
-    }
-
-    private static boolean general(Instruction in) {
-        boolean size = switch (in.pp) {
-            case Instruction.PP_NONE, Instruction.PP_66 -> !in.w;
-            case Instruction.PP_F2 -> !in.w || in.mode == 64;
-            default -> false;
-        };
-        return size && !in.isMemory() && narrow(in);
-    }
-
-    /** {@return the bits of a register that most instructions use: 8, 16, 32 or 64} */
-    private static int bits(Instruction in) {
-        boolean prefix = in.pp == Instruction.PP_66;
-        return in.w ? prefix ? 32 : 64 : prefix ? 8 : 16;
     }
 
     private abstract static class MaskOp extends MemOp {
@@ -83,8 +46,8 @@ final class MaskOps {
     private static final class Combine extends MaskOp {
         private final int operation;
 
-        Combine(Instruction in) {
-            super(in, bits(in), false);
+        Combine(Instruction in, int bits) {
+            super(in, bits, false);
             operation = in.opcode;
         }
 
@@ -113,8 +76,8 @@ final class MaskOps {
     }
 
     private static final class Not extends MaskOp {
-        Not(Instruction in) {
-            super(in, bits(in), false);
+        Not(Instruction in, int bits) {
+            super(in, bits, false);
         }
 
         @Override
@@ -128,8 +91,8 @@ final class MaskOps {
     private static final class Test extends MaskOp {
         private final boolean or;
 
-        Test(Instruction in) {
-            super(in, bits(in), false);
+        Test(Instruction in, int bits) {
+            super(in, bits, false);
             or = in.opcode == 0x98;
         }
 
@@ -148,14 +111,10 @@ final class MaskOps {
         private final boolean left;
         private final int count;
 
-        Shift(Instruction in) {
-            super(in, bits(in, (in.opcode & 1) != 0), false);
+        Shift(Instruction in, int bits) {
+            super(in, bits, false);
             left = (in.opcode & 2) != 0;
             count = (int) in.immediate & 0xFF;
-        }
-
-        private static int bits(Instruction in, boolean wide) {
-            return wide ? in.w ? 64 : 32 : in.w ? 16 : 8;
         }
 
         @Override
@@ -170,8 +129,8 @@ final class MaskOps {
     private static final class Load extends MaskOp {
         private final boolean memory;
 
-        Load(Instruction in) {
-            super(in, bits(in), false);
+        Load(Instruction in, int bits) {
+            super(in, bits, false);
             memory = in.isMemory();
         }
 
@@ -183,8 +142,8 @@ final class MaskOps {
     }
 
     private static final class Store extends MaskOp {
-        Store(Instruction in) {
-            super(in, bits(in), true);
+        Store(Instruction in, int bits) {
+            super(in, bits, true);
         }
 
         @Override
@@ -194,16 +153,11 @@ final class MaskOps {
         }
     }
 
-    /** {@return the bits that KMOV moves between opmask and general registers} */
-    private static int generalBits(Instruction in) {
-        return in.pp == Instruction.PP_F2 ? in.w ? 64 : 32 : bits(in);
-    }
-
     private static final class FromGeneral extends MaskOp {
         private final int register;
 
-        FromGeneral(Instruction in) {
-            super(in, generalBits(in), false);
+        FromGeneral(Instruction in, int bits) {
+            super(in, bits, false);
             register = in.rm;
         }
 
@@ -217,8 +171,8 @@ final class MaskOps {
     private static final class ToGeneral extends MaskOp {
         private final int register;
 
-        ToGeneral(Instruction in) {
-            super(in, generalBits(in), false);
+        ToGeneral(Instruction in, int bits) {
+            super(in, bits, false);
             register = in.reg;
         }
 

@@ -930,13 +930,13 @@ final class Mmu {
         return tlb[slot + access] == page ? page + tlb[slot + 2] : -1;
     }
 
-    /** {@return whether a page that {@link #translatePage} has just translated may also be written without coming here} */
+    /** {@return whether a page may be written without coming here, as one perhaps that {@link #translatePage} has just translated} */
     boolean writable(long address) {
         int slot = slot(address);
         return tables[table][slot + 1] == (address & -PAGE_SIZE);
     }
 
-    /** {@return whether a page that {@link #translatePage} has just translated may also be read without coming here} */
+    /** {@return whether a page may be read without coming here} */
     boolean readable(long address) {
         int slot = slot(address);
         return tables[table][slot] == (address & -PAGE_SIZE);

@@ -462,31 +462,49 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
         return (cpu.cr4 & Cpu.CR4_OSXSAVE) != 0 && (cpu.xcr0 & VexOp.COMPONENTS) == VexOp.COMPONENTS;
     }
 
+    /** {@return whether AVX-512 instructions run without an exception, given that AVX instructions do} */
+    protected final boolean avx512Usable() {
+        return (cpu.xcr0 & EvexOp.COMPONENTS) == EvexOp.COMPONENTS;
+    }
+
+    /** {@return whether the CPU's model has AVX-512} */
+    protected final boolean hasAvx512() {
+        return (cpu.features.components() & EvexOp.COMPONENTS) == EvexOp.COMPONENTS;
+    }
+
+    private static int vectorQuadwords(boolean all) {
+        return all ? SimdOp.MEMORY_SLOT : 16 * VexOp.STRIDE;
+    }
+
     /**
-     * Copies the 16 vector registers out.
+     * Copies vector registers out.
      *
      * @param target where to
      * @param at index of the first one; each takes 8
-     * @return whether one of them has a bit set above the lowest 128
+     * @param all whether there are 32, and opmask registers behind them, or 16
+     * @return whether one of the first 16 has a bit set above the lowest 128
      */
-    protected final boolean copyVectorsOut(LongBuffer target, int at) {
+    protected final boolean copyVectorsOut(LongBuffer target, int at, boolean all) {
         long[] v = cpu.vec;
-        target.put(at, v, 0, 16 * VexOp.STRIDE);
+        target.put(at, v, 0, vectorQuadwords(all));
         long upper = 0;
         for (int i = 0; i < 16 * VexOp.STRIDE; i += VexOp.STRIDE) {
-            upper |= v[i + 2] | v[i + 3];
+            for (int j = 2; j < VexOp.STRIDE; j++) {
+                upper |= v[i + j];
+            }
         }
         return upper != 0;
     }
 
     /**
-     * Copies the 16 vector registers in.
+     * Copies vector registers in.
      *
      * @param source where from
      * @param at index of the first one; each takes 8
+     * @param all whether there are 32, and opmask registers behind them, or 16
      */
-    protected final void copyVectorsIn(LongBuffer source, int at) {
-        source.get(at, cpu.vec, 0, 16 * VexOp.STRIDE);
+    protected final void copyVectorsIn(LongBuffer source, int at, boolean all) {
+        source.get(at, cpu.vec, 0, vectorQuadwords(all));
     }
 
     /** {@return MXCSR} */
@@ -515,6 +533,11 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
 
         /** Creates an object to be filled. */
         public DataPage() {}
+    }
+
+    /** {@return whether {@link #translateData} would change nothing: the page has been accessed in this way, and is remembered} */
+    protected final boolean isTranslated(long address, boolean write) {
+        return write ? cpu.mmu.writable(address) : cpu.mmu.readable(address);
     }
 
     /**

@@ -1,11 +1,11 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.kagami.cpu.Availability;
 import dev.kagami.cpu.CpuModel;
-import dev.kagami.cpu.x86.InterpreterEngine;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -16,41 +16,67 @@ class ProcessorFeaturesTest {
     private static final int F16C = 1 << 29;
     private static final int FMA = 1 << 12;
     private static final int AVX2 = 1 << 5;
+    private static final int VAES = 1 << 9;
+    private static final int AVX512_F_DQ_CD_BW_VL = 1 << 16 | 1 << 17 | 1 << 28 | 1 << 30 | 1 << 31;
 
     @Test
     void secondLevelHasNoAvx() {
-        ProcessorFeatures features = ProcessorFeatures.of(CpuModel.V2);
+        ProcessorFeatures features = ProcessorFeatures.of(CpuModel.V2, feature -> true);
         assertThat(features.ecx() & (AVX | F16C | FMA)).isZero();
         assertThat(features.structuredEbx() & AVX2).isZero();
         assertThat(features.components()).isEqualTo(3);
     }
 
-    @ParameterizedTest
-    @EnumSource(names = {"V3", "MAX"})
-    void thirdLevelHasAvxAndWhatBelongsToIt(CpuModel model) {
-        ProcessorFeatures features = ProcessorFeatures.of(model);
+    @Test
+    void thirdLevelHasAvxAndWhatBelongsToIt() {
+        ProcessorFeatures features = ProcessorFeatures.of(CpuModel.V3, feature -> true);
         assertThat(features.ecx()).isEqualTo(AVX | F16C | FMA);
         assertThat(features.structuredEbx()).isEqualTo(AVX2);
         assertThat(features.components()).isEqualTo(7);
     }
 
-    @Test
-    void whatModelsShowHasNamesAndEachLevelHasWhatTheLowerOneHas() {
-        assertThat(FeatureNames.of(CpuModel.V2))
-                .contains("fpu", "sse4_2", "lm", "sha_ni")
-                .doesNotContain("avx", "avx2");
-        assertThat(FeatureNames.of(CpuModel.V3))
-                .containsAll(FeatureNames.of(CpuModel.V2))
-                .contains("avx", "avx2", "fma", "f16c")
-                .doesNotContain("vaes");
-        assertThat(FeatureNames.of(CpuModel.MAX))
-                .containsAll(FeatureNames.of(CpuModel.V3))
-                .contains("vaes");
+    @ParameterizedTest
+    @EnumSource(names = {"V4", "MAX"})
+    void fourthLevelHasAvx512AndItsState(CpuModel model) {
+        ProcessorFeatures features = ProcessorFeatures.of(model, feature -> true);
+        assertThat(features.ecx()).isEqualTo(AVX | F16C | FMA);
+        assertThat(features.structuredEbx() & AVX512_F_DQ_CD_BW_VL).isEqualTo(AVX512_F_DQ_CD_BW_VL);
+        assertThat(features.components()).isEqualTo(0xE7);
     }
 
     @Test
-    void interpreterSaysThatItHasNoFourthLevel() {
-        assertThat(new InterpreterEngine().supports(CpuModel.V4)).isInstanceOf(Availability.Unavailable.class);
-        assertThatThrownBy(() -> ProcessorFeatures.of(CpuModel.V4)).isInstanceOf(IllegalArgumentException.class);
+    void mostIsWhatTheHostHas() {
+        ProcessorFeatures features =
+                ProcessorFeatures.of(CpuModel.MAX, Set.of("vaes", "avx512f", "avx512vbmi")::contains);
+        assertThat(features.structuredEbx()).isEqualTo(AVX2);
+        assertThat(features.structuredEcx()).isEqualTo(VAES);
+        assertThat(features.components()).isEqualTo(7);
+        assertThat(names(CpuModel.MAX, feature -> !feature.equals("avx512_vnni")))
+                .contains("avx512vl", "avx512vbmi", "vaes")
+                .doesNotContain("avx512_vnni");
+    }
+
+    private static SortedSet<String> names(CpuModel model, Predicate<String> has) {
+        return FeatureNames.of(model, has);
+    }
+
+    private static SortedSet<String> names(CpuModel model) {
+        return names(model, feature -> true);
+    }
+
+    @Test
+    void whatModelsShowHasNamesAndEachLevelHasWhatTheLowerOneHas() {
+        assertThat(names(CpuModel.V2)).contains("fpu", "sse4_2", "lm", "sha_ni").doesNotContain("avx", "avx2");
+        assertThat(names(CpuModel.V3))
+                .containsAll(names(CpuModel.V2))
+                .contains("avx", "avx2", "fma", "f16c")
+                .doesNotContain("vaes", "avx512f");
+        assertThat(names(CpuModel.V4))
+                .containsAll(names(CpuModel.V3))
+                .contains("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
+                .doesNotContain("vaes", "avx512ifma");
+        assertThat(names(CpuModel.MAX))
+                .containsAll(names(CpuModel.V4))
+                .contains("vaes", "avx512ifma", "avx512_vpopcntdq");
     }
 }

@@ -82,6 +82,11 @@ final class SequenceGenerator {
             add(1, "masked", () -> vex.masked(out));
             add(1, "vexcrypto", () -> vex.cryptography(out));
         }
+        if (features.containsAll(EvexSequences.FEATURES)) {
+            EvexSequences evex = new EvexSequences();
+            add(6, "evex", () -> evex.write(out));
+            add(1, "opmask", () -> evex.opmask(out));
+        }
     }
 
     private void add(int weight, String name, Runnable writer) {

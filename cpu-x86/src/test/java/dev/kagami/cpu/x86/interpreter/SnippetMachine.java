@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.Bus;
+import dev.kagami.cpu.CpuModel;
 import dev.kagami.cpu.ExitReason;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Timers;
@@ -43,7 +44,7 @@ final class SnippetMachine implements AutoCloseable {
      * @param drive makes the virtual CPU, or null for none
      */
     SnippetMachine(@Nullable Function<Cpu, Vcpu> drive) {
-        ProcessorConfig config = new ProcessorConfig(1, null);
+        ProcessorConfig config = new ProcessorConfig(1, CpuModel.MAX, null);
         InterpreterProcessors processors = drive == null
                 ? new InterpreterProcessors(config, memory, new NoBus(), new NoTimers())
                 : new InterpreterProcessors(config, memory, new NoBus(), new NoTimers(), drive);
