@@ -280,7 +280,9 @@ public final class BinaryFloat {
             long rest = magnitude & (unit - 1);
             rounded = magnitude - rest;
             long half = unit >>> 1;
-            if (rest != 0 && roundsUp(rounding, sign, rest == half, rest > half, (magnitude & unit) != 0)) {
+            // The integral part 1 is the hidden bit, and where it would be there is the exponent's lowest.
+            boolean odd = exponent == 0 || (magnitude & unit) != 0;
+            if (rest != 0 && roundsUp(rounding, sign, rest == half, rest > half, odd)) {
                 rounded += unit;
             }
         }

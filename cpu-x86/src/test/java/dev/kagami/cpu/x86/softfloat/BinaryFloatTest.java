@@ -249,6 +249,20 @@ class BinaryFloatTest {
     }
 
     @Test
+    void roundsToBinaryPlacesWithTiesToEven() {
+        for (int places = 0; places < 16; places++) {
+            double scale = 1 << places;
+            for (int quarters = -33; quarters <= 33; quarters++) {
+                double value = quarters / 4.0 / scale;
+                long rounded = BinaryFloat.roundToPlaces(
+                        context, F64, Double.doubleToRawLongBits(value), places, FloatContext.ROUND_NEAREST, true);
+                assertThat(Double.longBitsToDouble(rounded))
+                        .isEqualTo(Math.copySign(Math.rint(quarters / 4.0), value) / scale);
+            }
+        }
+    }
+
+    @Test
     void reciprocalEstimatesKeepTheManualsBound() {
         Random random = new Random(1);
         for (int i = 0; i < CASES; i++) {
