@@ -41,6 +41,12 @@ public record EvexEncoding(EvexForm form, int map, int pp, boolean w, int opcode
         return all;
     }
 
+    /** {@return whether an immediate byte follows} */
+    public boolean hasImmediate() {
+        return map == Instruction.MAP_0F3A
+                || map == Instruction.MAP_0F && (opcode >= 0x70 && opcode <= 0x73 || opcode >= 0xC2 && opcode <= 0xC6);
+    }
+
     @Override
     public String toString() {
         return "%s (EVEX map %d prefix %d W%d %02X)".formatted(form, map, pp, w ? 1 : 0, opcode);

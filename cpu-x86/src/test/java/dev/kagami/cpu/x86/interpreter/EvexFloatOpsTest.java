@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.kagami.cpu.x86.decode.Decoder;
+import dev.kagami.cpu.x86.decode.EvexEncoding;
+import dev.kagami.cpu.x86.decode.EvexForm;
 import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.cpu.x86.softfloat.FloatContext;
 import java.util.HexFormat;
@@ -180,6 +182,52 @@ class EvexFloatOpsTest {
         assertThat(machine.faultOf(VDIVPD_BROADCAST)).isEqualTo(-1);
         assertThat(machine.faultOf(VDIVSD_MEMORY)).isEqualTo(-1);
         assertThat(get(0, 1)).isEqualTo(1); // from the first operand
+    }
+
+    /** {@return an instruction on 512 bits, or a scalar one, with an opmask in k1 and its memory operand at RDI} */
+    private static String withMemory(EvexEncoding encoding) {
+        EvexForm form = encoding.form();
+        return "62%02x%02x%02x%02x%02x%s"
+                .formatted(
+                        0xF0 | encoding.map(),
+                        (encoding.w() ? 0x80 : 0) | 15 << 3 | 4 | encoding.pp(),
+                        (form.scalar ? 0 : 0x40) | 8 | 1,
+                        encoding.opcode(),
+                        encoding.group() << 3 | Cpu.RDI,
+                        encoding.hasImmediate() ? "00" : "");
+    }
+
+    @Test
+    void noInstructionAccessesElementsThatAreNotSelected() {
+        int tested = 0;
+        for (EvexEncoding encoding : EvexEncoding.all()) {
+            EvexForm form = encoding.form();
+            boolean single = form.tuple == EvexForm.Tuple.FIXED;
+            if (form.plain
+                    || form.whole
+                    || form.registerOnly
+                    || form.indexed
+                    || single && !form.scalar
+                    || form.tuple == EvexForm.Tuple.PACKED) {
+                continue;
+            }
+            String code = withMemory(encoding);
+            cpu.mxcsr = MASKED;
+            cpu.r[Cpu.RDI] = MachineState.DATA + 0x1000;
+            cpu.vec[K1] = single ? -2 : 0;
+            assertThat(machine.faultOf(code)).as("%s, none", encoding).isEqualTo(-1);
+            cpu.vec[K1] = 1;
+            assertThat(machine.faultOf(code)).as("%s, the first", encoding).isEqualTo(Vector.PAGE_FAULT);
+            if (!single && !form.aligned) {
+                cpu.r[Cpu.RDI] -= 2 * form.memoryElement;
+                cpu.vec[K1] = 3;
+                assertThat(machine.faultOf(code)).as("%s, two", encoding).isEqualTo(-1);
+                cpu.vec[K1] = 7;
+                assertThat(machine.faultOf(code)).as("%s, three", encoding).isEqualTo(Vector.PAGE_FAULT);
+            }
+            tested++;
+        }
+        assertThat(tested).isGreaterThan(200);
     }
 
     @Test

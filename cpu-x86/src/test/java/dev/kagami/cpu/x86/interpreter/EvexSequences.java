@@ -97,12 +97,7 @@ final class EvexSequences {
         boolean zeroing = opmask != 0 && out.random.nextBoolean();
         int length = out.random.nextInt(4);
         boolean broadcast = out.chance(3);
-        int immediate = encoding.map() == Instruction.MAP_0F3A
-                        || encoding.map() == Instruction.MAP_0F
-                                && (encoding.opcode() >= 0x70 && encoding.opcode() <= 0x73
-                                        || encoding.opcode() >= 0xC2 && encoding.opcode() <= 0xC6)
-                ? 1
-                : 0;
+        int immediate = encoding.hasImmediate() ? 1 : 0;
         int last = (zeroing ? 0x80 : 0) | length << 5 | (broadcast ? 0x10 : 0) | opmask;
         if (memory) {
             memory(out, position, encoding, reg, vvvv, last, index, immediate);
