@@ -240,7 +240,7 @@ class EvexOpsTest {
         mask(0xFFFF_0000_FF0FL);
         assertThat(machine.faultOf(VPGATHERDD)).isEqualTo(Vector.PAGE_FAULT);
         assertThat(cpu.cr2).isEqualTo(END);
-        assertThat(mask() & 0xFFFF).isEqualTo(0xFE00);
+        assertThat(mask()).isEqualTo(0xFFFF_0000_FE00L);
         assertThat(element(0, 3)).isEqualTo(0x77);
         assertThat(element(0, 4)).isEqualTo(104);
         assertThat(element(0, 8)).isEqualTo(0x77);
