@@ -5,7 +5,6 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -49,7 +48,7 @@ public final class GuestMemory implements AutoCloseable {
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final VarHandle WATCHED = MethodHandles.arrayElementVarHandle(byte[].class);
+    private static final VarHandle WATCHED = ValueLayout.JAVA_BYTE.varHandle();
 
     private final Arena arena;
     /** Whether the mapping reads as zeros where it was not written. */
@@ -58,8 +57,8 @@ public final class GuestMemory implements AutoCloseable {
     private final MemorySegment ram;
     private final long size;
     private final long lowSize;
-    /** One byte a page: how many engines' CPUs hold code decoded from it. */
-    private final byte[] watched;
+    /** See {@link #watchedPages}. */
+    private final MemorySegment watched;
 
     private final CopyOnWriteArrayList<CodeWriteListener> listeners = new CopyOnWriteArrayList<>();
 
@@ -69,7 +68,8 @@ public final class GuestMemory implements AutoCloseable {
         this.ram = ram;
         this.size = size;
         this.lowSize = Math.min(size, LOW_LIMIT);
-        this.watched = new byte[(int) (size >>> PAGE_SHIFT)];
+        // Not RAM's arena: whoever forgets code may do so when RAM is closed already.
+        this.watched = Arena.ofAuto().allocate(size >>> PAGE_SHIFT);
     }
 
     /**
@@ -378,8 +378,8 @@ public final class GuestMemory implements AutoCloseable {
      *
      * @param pageNumber offset in {@link #segment} divided by {@link #PAGE_SIZE}
      */
-    public void watch(int pageNumber) {
-        WATCHED.getAndAdd(watched, pageNumber, (byte) 1);
+    public synchronized void watch(int pageNumber) {
+        WATCHED.setVolatile(watched, (long) pageNumber, (byte) (watched.get(ValueLayout.JAVA_BYTE, pageNumber) + 1));
     }
 
     /**
@@ -387,8 +387,8 @@ public final class GuestMemory implements AutoCloseable {
      *
      * @param pageNumber offset in {@link #segment} divided by {@link #PAGE_SIZE}
      */
-    public void unwatch(int pageNumber) {
-        WATCHED.getAndAdd(watched, pageNumber, (byte) -1);
+    public synchronized void unwatch(int pageNumber) {
+        WATCHED.setVolatile(watched, (long) pageNumber, (byte) (watched.get(ValueLayout.JAVA_BYTE, pageNumber) - 1));
     }
 
     /**
@@ -398,7 +398,12 @@ public final class GuestMemory implements AutoCloseable {
      * @return true when an engine holds code of that page
      */
     public boolean isWatched(int pageNumber) {
-        return (byte) WATCHED.getOpaque(watched, pageNumber) != 0;
+        return (byte) WATCHED.getOpaque(watched, (long) pageNumber) != 0;
+    }
+
+    /** {@return a byte for each page: how many CPUs have {@link #watch watched} it; for code that is not Java to read} */
+    public MemorySegment watchedPages() {
+        return watched;
     }
 
     /**
@@ -412,7 +417,7 @@ public final class GuestMemory implements AutoCloseable {
         VarHandle.fullFence();
         int last = (int) ((offset + length - 1) >>> PAGE_SHIFT);
         for (int page = (int) (offset >>> PAGE_SHIFT); page <= last; page++) {
-            if ((byte) WATCHED.getVolatile(watched, page) != 0) {
+            if ((byte) WATCHED.getVolatile(watched, (long) page) != 0) {
                 for (CodeWriteListener listener : listeners) {
                     listener.codeWritten(page);
                 }

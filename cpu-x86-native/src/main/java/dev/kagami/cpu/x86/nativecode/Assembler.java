@@ -161,6 +161,20 @@ final class Assembler {
         state(reg, offset);
     }
 
+    /** mov [state + offset + 8 * index], reg, for registers below 8. */
+    void storeState(int reg, int offset, int index) {
+        rexW(reg, index, RSP);
+        emit(0x89);
+        memory(reg, RSP, index, 3, offset - StateBlock.BASE + pushed);
+    }
+
+    /** cmp reg, [state + offset]; changes flags. */
+    void compareState(int reg, int offset) {
+        rexW(reg, 0, 0);
+        emit(0x3B);
+        state(reg, offset);
+    }
+
     /** mov dword [state + offset], value. */
     void storeState32(int offset, int value) {
         emit(0xC7);
@@ -634,6 +648,21 @@ final class Assembler {
         memory(reg, base, NONE, 0, displacement);
     }
 
+    /** movsx reg32, word [base + displacement], for registers below 8. */
+    void loadSigned16(int reg, int base, int displacement) {
+        touch(reg);
+        emit(0x0F);
+        emit(0xBF);
+        memory(reg, base, NONE, 0, displacement);
+    }
+
+    /** cmp byte [base + index], value, for registers below 8; changes flags. */
+    void compareByte(int base, int index, int value) {
+        emit(0x80);
+        memory(7, base, index, 0, 0);
+        emit(value);
+    }
+
     /** mov reg32, [base + index * 2^scale], for registers below 8. */
     void load32(int reg, int base, int index, int scale) {
         touch(reg);
@@ -670,15 +699,31 @@ final class Assembler {
         emit32(value);
     }
 
-    /** shr reg32, count; changes flags. */
-    void shiftRightConstant(int reg, int count) {
-        registers(0xC1, 5, reg, false);
+    /** A shift by its opcode extension; changes flags. */
+    void shift(int extension, int reg, int count, boolean wide) {
+        registers(0xC1, extension, reg, wide);
         emit(count);
+    }
+
+    /** test a, b; changes flags. */
+    void test(int a, int b, boolean wide) {
+        registers(0x85, b, a, wide);
+    }
+
+    /** test reg32, value; changes flags. */
+    void testConstant(int reg, int value) {
+        registers(0xF7, 0, reg, false);
+        emit32(value);
     }
 
     /** not reg. */
     void not(int reg) {
         registers(0xF7, 2, reg, true);
+    }
+
+    /** neg reg; changes flags. */
+    void negate(int reg) {
+        registers(0xF7, 3, reg, true);
     }
 
     /** neg reg32; changes flags. */

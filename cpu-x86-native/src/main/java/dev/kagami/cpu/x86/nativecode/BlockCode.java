@@ -90,8 +90,11 @@ final class BlockCode {
     /** Position of the common way out. */
     private int leave;
 
-    /** Position of the common way out after a miss. */
+    /** Position of the common way out with an address in rcx. */
     private int leaveMiss;
+
+    /** Position of what is done at a miss of the TLB, see {@link PageWalk}. */
+    private int walk;
 
     /** Position of the look at a whole group of the jump cache. */
     private int group;
@@ -148,6 +151,7 @@ final class BlockCode {
         shadow = false;
         leave = entry.leave(withVectors);
         leaveMiss = entry.leaveMiss(withVectors);
+        walk = entry.walk(withVectors);
         group = entry.group(withVectors);
         clock = entry.clock(withVectors);
         systemCall = entry.systemCall(withVectors);
@@ -309,6 +313,8 @@ final class BlockCode {
         Exit exit = begin(write ? Exit.Kind.WRITE : Exit.Kind.READ, guest());
         exit.size = size;
         exit.partial = in.opmask != 0;
+        exit.high = size;
+        exit.writes = write;
         exit.host = origin + begin;
         return exit;
     }
@@ -321,7 +327,7 @@ final class BlockCode {
         exit.alone = true;
         exit.low = -offset;
         exit.high = plan.span(window) - offset;
-        exit.writes = plan.writes(window);
+        exit.writes |= plan.writes(window);
         windows.add(new Window(
                 jumpAt, exit, addressAt, addressEnd, addressIn, plan.span(window), offset, guest(), instructions));
     }
@@ -345,7 +351,7 @@ final class BlockCode {
         asm.copy(window.from, window.to);
         asm.lea(Registers.ADDRESS, window.address, Assembler.NONE, 0, window.offset);
         window.exit.uncounted = instructions - window.run;
-        leave(window.exit, leaveMiss);
+        leave(window.exit, walk);
     }
 
     /** Leaves by common code at a position of the code memory. */
@@ -585,7 +591,7 @@ final class BlockCode {
         for (Stub stub : stubs) {
             landCold(stub.jumpAt);
             Exit exit = stub.exit;
-            int common = stub.address != Assembler.NONE ? leaveMiss : leave;
+            int common = stub.address != Assembler.NONE ? walk : leave;
             boolean indirect = exit.kind == Exit.Kind.INDIRECT;
             if (indirect && !user) {
                 common = group;

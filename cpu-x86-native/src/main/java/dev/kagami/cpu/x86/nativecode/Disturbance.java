@@ -63,6 +63,11 @@ class Disturbance {
         return chance(2 * oneIn);
     }
 
+    /** {@return whether Java shall resolve all misses of the TLB until translated code is entered the next time} */
+    boolean refusesWalk() {
+        return chance(2);
+    }
+
     /** {@return whether accesses that share a lookup shall be looked up one by one after a miss} */
     boolean closesWindow() {
         return chance(oneIn);

@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.nativecode;
 
 import dev.kagami.cpu.x86.decode.Instruction;
+import dev.kagami.memory.GuestMemory;
 
 /** Emits the code between Java and translated blocks. */
 final class EntryCode {
@@ -30,9 +31,13 @@ final class EntryCode {
     private int leaveVectors;
     private int leavePlain;
 
-    // The same for a miss of the TLB, with the guest address in rcx.
+    // The same with a guest address in rcx that was not found.
     private int missVectors;
     private int missPlain;
+
+    // The same for a miss of the TLB.
+    private int walkVectors;
+    private int walkPlain;
 
     // The same for the look at a whole group of the jump cache.
     private int groupVectors;
@@ -60,9 +65,24 @@ final class EntryCode {
         return vectors ? leaveVectors : leavePlain;
     }
 
-    /** {@return the position of the common way out after a miss of the TLB} */
+    /** {@return the position of the common way out with a guest address in rcx that was not found} */
     int leaveMiss(boolean vectors) {
         return vectors ? missVectors : missPlain;
+    }
+
+    /** {@return the position of what is done at a miss of the TLB, with the guest address in rcx} */
+    int walk(boolean vectors) {
+        return vectors ? walkVectors : walkPlain;
+    }
+
+    /** Emits what is done at a miss of the TLB and remembers that it will stand at a position in the code memory. */
+    Translator.Result emitWalk(int position, boolean vectors, GuestMemory memory) {
+        if (vectors) {
+            walkVectors = position;
+        } else {
+            walkPlain = position;
+        }
+        return new PageWalk(asm, memory).emit(position, leaveMiss(vectors));
     }
 
     /**

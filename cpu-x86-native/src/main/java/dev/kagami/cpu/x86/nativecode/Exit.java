@@ -39,14 +39,28 @@ final class Exit {
     private static final int FORWARD = 1 << 3;
     private static final int CONSTANT = 1 << 4;
     private static final int ALONE = 1 << 5;
-    private static final int WRITES = 1 << 6;
+
+    /** In the description's first doubleword: {@link #writes}. */
+    static final int WRITES = 1 << 6;
+
     private static final int PARTIAL = 1 << 7;
     private static final int SIZE_SHIFT = 8;
     private static final int UNCOUNTED_SHIFT = 16;
-    private static final int FROM_ENTRY = 4;
-    private static final int TO_HOST = 8;
+
+    /** Offset of how far the description is from the block's entry. */
+    static final int FROM_ENTRY = 4;
+
+    /** Offset of how far the jump or the place to resume at is from the block's entry. */
+    static final int TO_HOST = 8;
+
     private static final int GUEST = 12;
     private static final int DETAIL = 16;
+
+    /** Of a miss: offset of {@link #low}, 16 bits. */
+    static final int LOW = DETAIL;
+
+    /** The same of {@link #high}. */
+    static final int HIGH = DETAIL + Short.BYTES;
 
     /** Of a direct branch: offset of the position of the next exit in the list of those that lead to the same block. */
     static final int NEXT = 20;
@@ -84,7 +98,7 @@ final class Exit {
     /** Of a direct branch, and of a miss of a window: go on in code without windows. */
     boolean alone;
 
-    /** Of a miss of a window: whether it must be writable. */
+    /** Of a miss: whether the page must be writable. */
     boolean writes;
 
     /** Bytes accessed. */
@@ -99,7 +113,7 @@ final class Exit {
      */
     int release = UNCHECKED;
 
-    /** Of a miss of a window: where that begins and ends, relative to the address accessed. */
+    /** Of a miss: where begins and ends what must be in one page, relative to the address accessed: that, or a window. */
     int low;
 
     int high;
@@ -119,8 +133,8 @@ final class Exit {
         return exit;
     }
 
-    /** {@return whether the window of a miss would be hit now that the page accessed has been looked up} */
-    boolean windowFits(long address, boolean writable) {
+    /** {@return whether what was missed would be hit now that the page accessed has been looked up} */
+    boolean fits(long address, boolean writable) {
         int offset = (int) address & 0xFFF;
         return offset + low >= 0 && offset + high <= 0x1000 && (writable || !writes);
     }

@@ -113,12 +113,14 @@ final class NativeVcpu extends TranslatingVcpu {
         }
         code.installMiss(translator.entry().emitMiss());
         for (boolean withVectors : new boolean[] {false, true}) {
+            code.installFixed(translator.entry().emitWalk(code.fixedPosition(), withVectors, memory()));
             code.installFixed(translator.entry().emitGroup(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitClock(code.fixedPosition(), withVectors));
             code.installFixed(translator.entry().emitSystemCall(code.fixedPosition(), withVectors));
         }
         code.installFixed(translator.entry().emitSystemReturn(code.fixedPosition()));
         set(StateBlock.CODE_BASE, memory.executable());
+        set(StateBlock.COMMON_TLB, tlb.address(0));
         set(StateBlock.PAGE_INDEX_MASK, UserJumps.INDEX_MASK);
         set(StateBlock.CLOCK_FUNCTION, HostMemory.clockFunction());
         set(StateBlock.ALIGNMENT_MASK, 15L);
@@ -282,6 +284,10 @@ final class NativeVcpu extends TranslatingVcpu {
      */
     private int left(Exit exit) {
         boolean alone = false;
+        int entered = (int) get(StateBlock.ENTERED);
+        if (entered != 0) {
+            noteEntered(entered);
+        }
         if ((int) get(StateBlock.PRIVILEGE_CHANGED) != 0) {
             changePrivilege();
         }
@@ -300,8 +306,7 @@ final class NativeVcpu extends TranslatingVcpu {
                 tlb.enter(table(), address, ram().address() + page.offset, page);
                 // What the block has found in its windows holds no longer than the TLB's entries.
                 if (flushes == flushesBefore) {
-                    if (exit.windowFits(address, page.writable)
-                            && !(disturbance != null && disturbance.closesWindow())) {
+                    if (exit.fits(address, page.writable) && !(disturbance != null && disturbance.closesWindow())) {
                         return exit.host;
                     }
                     alone = true;
@@ -368,6 +373,21 @@ final class NativeVcpu extends TranslatingVcpu {
             }
         }
         throw new AssertionError(exit.kind);
+    }
+
+    /** Takes note of the pages that {@link PageWalk} has entered. */
+    private void noteEntered(int count) {
+        long ramAt = ram().address();
+        for (int i = 0; i < count; i++) {
+            long word = get(StateBlock.ENTERED_PAGES + Long.BYTES * i);
+            int flags = (int) word & PageWalk.FLAGS;
+            int entry = tlb.entryAt(word - flags);
+            tlb.noteEntered(entry, flags);
+            long writable = tlb.writablePageOf(entry);
+            int number = writable < 0 ? -1 : (int) (writable - ramAt >>> PAGE_SHIFT);
+            noteEntered(SoftTlb.tableOf(entry), tlb.pageOf(entry), flags, number);
+        }
+        set(StateBlock.ENTERED, 0);
     }
 
     /** {@return the instructions entered since this was called last} */
@@ -518,6 +538,8 @@ final class NativeVcpu extends TranslatingVcpu {
         // have.
         fill(StateBlock.OTHER_FLAGS, (long) (flags & PUSHED_FLAGS) - 2 - FLAG_IF);
         fill(StateBlock.BASES_REFUSED, basesAccessible() ? 0 : 1);
+        long tables = disturbance != null && disturbance.refusesWalk() ? -1 : usualPageTables();
+        fill(StateBlock.PAGE_TABLES, tables < 0 ? 0 : ram().address() + tables);
         fill(StateBlock.PAGE_FAULT_ADDRESS, pageFaultAddress());
         fill(StateBlock.KERNEL_GS_BASE, kernelGsBase());
         words.put(index(StateBlock.FILLED), filled);

@@ -22,14 +22,15 @@ final class SoftTlb {
     /** Offset of the column of what must be added to a guest address to have the host's. */
     static final int HOST = 2 * 8 * ENTRIES;
 
-    private static final int TABLE_LONGS = 3 * ENTRIES;
+    /** Quadwords from one table to the next: a power of 2, so that an entry's address tells the table. The last quarter is no memory. */
+    private static final int TABLE_LONGS = 4 * ENTRIES;
 
     private static final long TABLE_BYTES = 8L * TABLE_LONGS;
 
     private static final int PAGE_SHIFT = 12;
 
     /** An entry's tag is this, minus the guest page's address: the sum with an address in the page has 1 as its page number. */
-    private static final long BIAS = 1L << PAGE_SHIFT;
+    static final long BIAS = 1L << PAGE_SHIFT;
 
     private final MemorySegment memory;
 
@@ -95,17 +96,51 @@ final class SoftTlb {
         int at = index(table, slot);
         long minusPage = -(address & -1L << PAGE_SHIFT);
         long tag = minusPage + BIAS;
+        use(table, slot, page.flags);
+        longs.put(at, page.readable ? tag : none(slot));
+        longs.put(at + ENTRIES, page.writable ? tag : none(slot));
+        longs.put(at + 2 * ENTRIES, hostPage + minusPage);
+    }
+
+    private void use(int table, int slot, int pageFlags) {
         UsedSlots slots = used[table];
         if (slots == null) {
             slots = new UsedSlots(ENTRIES);
             used[table] = slots;
             flags[table] = new byte[ENTRIES];
         }
-        slots.add(slot, TranslatingVcpu.global(page.flags));
-        flags[table][slot] = (byte) page.flags;
-        longs.put(at, page.readable ? tag : none(slot));
-        longs.put(at + ENTRIES, page.writable ? tag : none(slot));
-        longs.put(at + 2 * ENTRIES, hostPage + minusPage);
+        slots.add(slot, TranslatingVcpu.global(pageFlags));
+        flags[table][slot] = (byte) pageFlags;
+    }
+
+    /** {@return the number of the entry at an address: for the methods below} */
+    int entryAt(long address) {
+        return (int) (address - memory.address() >>> 3);
+    }
+
+    /** {@return the number of the table that an entry is in} */
+    static int tableOf(int entry) {
+        return entry / TABLE_LONGS;
+    }
+
+    private static int slotOf(int entry) {
+        return entry & ENTRIES - 1;
+    }
+
+    /** Takes note of a page that {@link PageWalk} has entered, of which another page may have taken the place since. */
+    void noteEntered(int entry, int pageFlags) {
+        use(tableOf(entry), slotOf(entry), pageFlags);
+    }
+
+    /** {@return the linear address of the page in an entry, which is not empty} */
+    long pageOf(int entry) {
+        return BIAS - longs.get(entry);
+    }
+
+    /** {@return the address of the host page that an entry lets be written, or -1} */
+    long writablePageOf(int entry) {
+        long tag = longs.get(entry + ENTRIES);
+        return tag == longs.get(entry) ? longs.get(entry + 2 * ENTRIES) - tag + BIAS : -1;
     }
 
     private void empty(int table, int slot) {

@@ -187,11 +187,26 @@ final class StateBlock {
     /** Not 0 when those have run, so that the CPU doesn't know of the privilege level and what belongs to it. */
     static final int PRIVILEGE_CHANGED = quadwords(1);
 
+    /** Address of the page tables if {@link PageWalk} may walk through them, else 0. */
+    static final int PAGE_TABLES = quadwords(1);
+
     /** CR2. */
     static final int PAGE_FAULT_ADDRESS = quadwords(1);
 
     /** Where they end. */
     static final int FILLED_END = used;
+
+    /** Address of the TLB of the supervisor that SMAP keeps off user pages. */
+    static final int COMMON_TLB = quadwords(1);
+
+    /** How many pages {@link PageWalk} has entered since Java took note of them. */
+    static final int ENTERED = quadwords(1);
+
+    /** Most that there may be. */
+    static final int MAX_ENTERED = 128;
+
+    /** Address of each one's entry in its TLB, plus its flags, which fit below the alignment. */
+    static final int ENTERED_PAGES = quadwords(MAX_ENTERED);
 
     /** The stack pointer that Java had. */
     static final int HOST_STACK = quadwords(1);

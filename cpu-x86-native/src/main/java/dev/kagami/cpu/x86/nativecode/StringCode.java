@@ -18,6 +18,7 @@ final class StringCode {
 
     // Opcodes and extensions of arithmetic instructions, and conditions.
     private static final int AND = 4;
+    private static final int SHIFT_RIGHT = 5;
     private static final int ADD = 0;
     private static final int SUB = 0x29;
     private static final int TEST = 0x85;
@@ -115,7 +116,7 @@ final class StringCode {
         asm.negate32(Assembler.RCX);
         asm.arithmeticConstant(ADD, Assembler.RCX, PAGE_SIZE, false);
         if (size > 1) {
-            asm.shiftRightConstant(Assembler.RCX, Integer.numberOfTrailingZeros(size));
+            asm.shift(SHIFT_RIGHT, Assembler.RCX, Integer.numberOfTrailingZeros(size), false);
         }
     }
 }

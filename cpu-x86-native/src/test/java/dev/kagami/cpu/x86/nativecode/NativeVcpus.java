@@ -30,6 +30,11 @@ public final class NativeVcpus {
         return new NativeVcpu(cpu, new NativeOptions(1, 8 * MEBIBYTE, 16, 1 << 16, gate));
     }
 
+    /** {@return a virtual CPU that translates everything at once and counts misses} */
+    public static Vcpu counting(Cpu cpu, Misses misses) {
+        return new NativeVcpu(cpu, new NativeOptions(1, MEBIBYTE, 4, 1 << 16, misses));
+    }
+
     /** Frees the host memory of a virtual CPU. */
     public static void close(Vcpu vcpu) {
         ((NativeVcpu) vcpu).close();
@@ -52,6 +57,30 @@ public final class NativeVcpus {
         @Override
         boolean leaves() {
             return left-- <= 0;
+        }
+    }
+
+    /** Disturbs nothing, but counts the misses of the TLB that Java has resolved. */
+    public static final class Misses extends Disturbance {
+        private static final int NEVER = 1 << 24;
+
+        /** The misses so far. */
+        public int resolved;
+
+        /** Creates a count of none. */
+        public Misses() {
+            super(1, NEVER);
+        }
+
+        @Override
+        boolean refusesWalk() {
+            return false;
+        }
+
+        @Override
+        boolean interpretsMiss() {
+            resolved++;
+            return false;
         }
     }
 

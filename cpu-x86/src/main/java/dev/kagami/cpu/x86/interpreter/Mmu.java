@@ -425,7 +425,7 @@ final class Mmu {
         int number = (int) (offset >>> PAGE_SHIFT);
         boolean direct = mayWrite && (dirty || access == WRITE) && !memory.isWatched(number);
         if (direct) {
-            noteWriter(number, page);
+            noteWriter(table, number, page);
         }
         used[table].add(slot >> 2, (flags & FLAG_GLOBAL) != 0);
         tlb[slot] = watched ? NO_TAG : page;
@@ -434,7 +434,7 @@ final class Mmu {
         tlb[slot + 3] = flags;
     }
 
-    private void noteWriter(int number, long page) {
+    private void noteWriter(int table, int number, long page) {
         if (writable[number] == 0) {
             writers.set(number, page);
         } else if (!writers.has(number, page)) {
@@ -560,13 +560,7 @@ final class Mmu {
                 physical = entry & FRAME & ~pageMask | address & pageMask;
                 flags = globalFlag(entry) | (level == 1 ? 0 : level == 2 ? FLAG_LARGE : FLAG_HUGE);
                 dirty = (update & D) != 0;
-                if (level > 1) {
-                    if (level == 2) {
-                        largePages.add(address);
-                    } else {
-                        noteHugePage(address & ~pageMask, address | pageMask);
-                    }
-                }
+                noteLargePage(address, flags);
                 return true;
             }
             if ((entry & A) == 0) {
@@ -667,6 +661,14 @@ final class Mmu {
         }
         cpu.cr2 = address;
         return cpu.fault(Vector.PAGE_FAULT, error);
+    }
+
+    private void noteLargePage(long address, int flags) {
+        if ((flags & FLAG_LARGE) != 0) {
+            largePages.add(address);
+        } else if ((flags & FLAG_HUGE) != 0) {
+            noteHugePage(address & -1L << HUGE_SHIFT, address | (1L << HUGE_SHIFT) - 1);
+        }
     }
 
     private void noteHugePage(long low, long high) {
@@ -940,6 +942,33 @@ final class Mmu {
     boolean readable(long address) {
         int slot = slot(address);
         return tables[table][slot] == (address & -PAGE_SIZE);
+    }
+
+    /**
+     * Takes note of a page that was entered into a TLB outside of this class by a walk outside of it.
+     *
+     * @param number of the table
+     * @param address linear address of the page
+     * @param flags its flags
+     * @param writable the number of the page of RAM if it may be written without coming here, else a negative number
+     */
+    void noteEntered(int number, long address, int flags, int writable) {
+        noteLargePage(address, flags);
+        if (writable >= 0) {
+            noteWriter(number, writable, address);
+        }
+    }
+
+    /**
+     * {@return where the page tables begin in RAM if they are of the usual kind: four levels, with execute-disable and global
+     * pages, all in RAM, and no page is watched by the debugger; else -1}
+     */
+    long usualPageTables() {
+        boolean usual = (cpu.cr4 & (Cpu.CR4_LA57 | Cpu.CR4_PGE)) == Cpu.CR4_PGE
+                && (cpu.efer & Cpu.EFER_NXE) != 0
+                && cpu.longMode()
+                && (cpu.dr[7] & 0xFF) == 0;
+        return usual ? memory.offsetOf(cpu.cr3 & FRAME) : -1;
     }
 
     /** {@return the flags of the page that was translated last} */

@@ -1,5 +1,6 @@
 package dev.kagami.cpu.x86.interpreter;
 
+import dev.kagami.memory.GuestMemory;
 import java.lang.foreign.MemorySegment;
 import java.nio.LongBuffer;
 
@@ -538,6 +539,33 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
     /** {@return whether {@link #translateData} would change nothing: the page has been accessed in this way, and is remembered} */
     protected final boolean isTranslated(long address, boolean write) {
         return write ? cpu.mmu.writable(address) : cpu.mmu.readable(address);
+    }
+
+    /** {@return the guest's RAM, with what is known of its pages} */
+    protected final GuestMemory memory() {
+        return cpu.memory;
+    }
+
+    /**
+     * {@return where in RAM the page tables begin that translated code may walk through by itself, or -1} It may enter a page for data
+     * if all entries on the way there are present and have their accessed bit set, no reserved bit is set, and the access is allowed
+     * as things are; for writing, if moreover the dirty bit is set and the page is not among {@link GuestMemory#watchedPages}.
+     * {@link #noteEntered} must be called before anything else is done with the CPU.
+     */
+    protected final long usualPageTables() {
+        return cpu.mmu.usualPageTables();
+    }
+
+    /**
+     * Takes note of a page that translated code has entered for data.
+     *
+     * @param table the TLB, as {@link #table} numbers them
+     * @param address linear address of the page
+     * @param flags as those of {@link DataPage}
+     * @param writable the number of the page of RAM if it was entered for writing, too, else a negative number
+     */
+    protected final void noteEntered(int table, long address, int flags, int writable) {
+        cpu.mmu.noteEntered(table, address, flags, writable);
     }
 
     /**
