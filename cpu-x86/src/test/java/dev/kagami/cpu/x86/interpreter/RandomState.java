@@ -106,6 +106,9 @@ final class RandomState {
         return switch ((int) kind & 7) {
             case 0 -> value & -1L << (bits & 63);
             case 1 -> value & (-1L << (bits & 31) & 0xFFFF_FFFFL) * 0x1_0000_0001L;
+            // Between two numbers of single precision, or of half precision.
+            case 2 -> value & -1L << 28 | 1L << 28;
+            case 3 -> value & 0xFFFF_F000_FFFF_F000L | 0x1000_0000_1000L;
             default -> value;
         };
     }

@@ -161,9 +161,14 @@ class VexOpsTest {
         cpu.r[Cpu.RAX] = 0xD;
         cpu.r[Cpu.RCX] = 0;
         machine.run(CPUID);
-        assertThat(cpu.r[Cpu.RAX]).isEqualTo(7);
+        assertThat(cpu.r[Cpu.RAX]).isEqualTo(0xE7);
         assertThat(cpu.r[Cpu.RBX]).isEqualTo(832);
-        assertThat(cpu.r[Cpu.RCX]).isEqualTo(832);
+        assertThat(cpu.r[Cpu.RCX]).isEqualTo(2688);
+        cpu.xcr0 = 0xE7;
+        cpu.r[Cpu.RAX] = 0xD;
+        cpu.r[Cpu.RCX] = 0;
+        machine.run(CPUID);
+        assertThat(cpu.r[Cpu.RBX]).isEqualTo(2688);
         cpu.xcr0 = 3;
         cpu.r[Cpu.RAX] = 0xD;
         cpu.r[Cpu.RCX] = 0;
