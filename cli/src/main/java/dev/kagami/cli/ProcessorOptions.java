@@ -27,7 +27,7 @@ final class ProcessorOptions {
             paramLabel = "MODEL",
             description =
                     "What the CPUs can do: v2, v3 or v4 (levels of x86-64), max (all that engine and host can), or"
-                            + " auto. Default: auto, which is v3 where that is fast.")
+                            + " auto. Default: auto, the most that is fast with the engine on this host.")
     private CpuModel cpu = CpuModel.AUTO;
 
     @Option(

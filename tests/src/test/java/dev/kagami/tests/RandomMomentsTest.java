@@ -30,6 +30,7 @@ import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -58,12 +59,13 @@ final class RandomMomentsTest {
 
     /** What every engine of this host can do, and with the most state. */
     private static CpuModel commonModel() {
-        return ENGINES.stream()
+        return Stream.of(CpuModel.V4, CpuModel.V3)
+                .filter(model -> ENGINES.stream()
                         .allMatch(engine ->
-                                VirtualMachineConfig.of(c -> c.engine(engine).cpuModel(CpuModel.V3)).validate().stream()
-                                        .noneMatch(problem -> problem.path().contains("cpu")))
-                ? CpuModel.V3
-                : CpuModel.V2;
+                                VirtualMachineConfig.of(c -> c.engine(engine).cpuModel(model)).validate().stream()
+                                        .noneMatch(problem -> problem.path().contains("cpu"))))
+                .findFirst()
+                .orElse(CpuModel.V2);
     }
 
     /** One guest, on one machine after the other. */

@@ -8,7 +8,10 @@ import java.util.stream.Collectors;
 
 /** What a guest's CPUs can do: a level of x86-64, as compilers and distributions name them, and what came beside it. */
 public enum CpuModel {
-    /** The best that is fast with the engine on this host: {@link #V3}, or {@link #V2} on a host that has no AVX. */
+    /**
+     * The best that is fast with the engine on this host: interpreted, {@link #V3}; translated, the highest level that the host has,
+     * and {@link #MAX} when that has all of it.
+     */
     AUTO,
     /** x86-64-v2 (to SSE4.2), and AES, PCLMULQDQ, SHA, GFNI, BMI, ADX, MOVBE, RDRAND. */
     V2,

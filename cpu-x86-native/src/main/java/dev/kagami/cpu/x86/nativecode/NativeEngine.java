@@ -11,6 +11,7 @@ import dev.kagami.cpu.x86.interpreter.FeatureNames;
 import dev.kagami.cpu.x86.interpreter.InterpreterProcessors;
 import dev.kagami.memory.GuestMemory;
 import java.util.SortedSet;
+import java.util.stream.Stream;
 
 /** The engine that translates guest code to host code. */
 public final class NativeEngine implements Engine {
@@ -67,7 +68,14 @@ public final class NativeEngine implements Engine {
 
     @Override
     public CpuModel defaultModel() {
-        return HostFeatures.AVX ? CpuModel.V3 : CpuModel.V2;
+        // The most that is the same on every engine: a machine that is saved here goes on there.
+        if (features(CpuModel.MAX).equals(FeatureNames.of(CpuModel.MAX, feature -> true))) {
+            return CpuModel.MAX;
+        }
+        return Stream.of(CpuModel.V4, CpuModel.V3)
+                .filter(model -> supports(model) instanceof Availability.Available)
+                .findFirst()
+                .orElse(CpuModel.V2);
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.boot.BootLoader;
 import dev.kagami.boot.BootSource;
+import dev.kagami.cpu.CpuModel;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Timers;
 import dev.kagami.cpu.Vcpu;
@@ -43,7 +44,8 @@ final class LockstepPc implements AutoCloseable {
         InstantSource clock = () -> Instant.EPOCH;
         PcConfig config = new PcConfig(1, printed, clock, true, OptionalInt.empty(), false);
         machine = new PcMachine(config, memory, timers, event -> {});
-        processors = new InterpreterProcessors(new ProcessorConfig(1, null), memory, machine.bus(), timers, drive);
+        processors = new InterpreterProcessors(
+                new ProcessorConfig(1, CpuModel.MAX, null), memory, machine.bus(), timers, drive);
         machine.connect(processors);
         cpu = processors.cpu(0);
         timers.cpu = cpu;
