@@ -144,11 +144,11 @@ class VexOpsTest {
         cpu.cpl = 0;
         cpu.r[Cpu.RCX] = 0;
         cpu.r[Cpu.RDX] = 0;
-        for (int value : new int[] {0, 5, 6, 0xF}) {
+        for (int value : new int[] {0, 5, 6, 0xF, 0x27, 0x67, 0xE3}) {
             cpu.r[Cpu.RAX] = value;
             assertThat(machine.faultOf(XSETBV)).isEqualTo(Vector.GENERAL_PROTECTION);
         }
-        for (int value : new int[] {1, 3, 7}) {
+        for (int value : new int[] {1, 3, 7, 0xE7}) {
             cpu.r[Cpu.RAX] = value;
             assertThat(machine.faultOf(XSETBV)).isEqualTo(-1);
             assertThat(cpu.xcr0).isEqualTo(value);
@@ -157,28 +157,31 @@ class VexOpsTest {
 
     @Test
     void cpuidTellsTheSizeOfTheStateThatIsEnabled() {
-        cpu.xcr0 = 7;
+        sizes(0xE7, 2688);
+        sizes(7, 832);
+        sizes(3, 576);
+        component(2, 256, 576);
+        component(5, 64, 1088);
+        component(6, 512, 1152);
+        component(7, 1024, 1664);
+    }
+
+    private void sizes(int enabled, int bytes) {
+        cpu.xcr0 = enabled;
         cpu.r[Cpu.RAX] = 0xD;
         cpu.r[Cpu.RCX] = 0;
         machine.run(CPUID);
         assertThat(cpu.r[Cpu.RAX]).isEqualTo(0xE7);
-        assertThat(cpu.r[Cpu.RBX]).isEqualTo(832);
+        assertThat(cpu.r[Cpu.RBX]).isEqualTo(bytes);
         assertThat(cpu.r[Cpu.RCX]).isEqualTo(2688);
-        cpu.xcr0 = 0xE7;
+    }
+
+    private void component(int number, int bytes, int offset) {
         cpu.r[Cpu.RAX] = 0xD;
-        cpu.r[Cpu.RCX] = 0;
+        cpu.r[Cpu.RCX] = number;
         machine.run(CPUID);
-        assertThat(cpu.r[Cpu.RBX]).isEqualTo(2688);
-        cpu.xcr0 = 3;
-        cpu.r[Cpu.RAX] = 0xD;
-        cpu.r[Cpu.RCX] = 0;
-        machine.run(CPUID);
-        assertThat(cpu.r[Cpu.RBX]).isEqualTo(576);
-        cpu.r[Cpu.RAX] = 0xD;
-        cpu.r[Cpu.RCX] = 2;
-        machine.run(CPUID);
-        assertThat(cpu.r[Cpu.RAX]).isEqualTo(256);
-        assertThat(cpu.r[Cpu.RBX]).isEqualTo(576);
+        assertThat(cpu.r[Cpu.RAX]).isEqualTo(bytes);
+        assertThat(cpu.r[Cpu.RBX]).isEqualTo(offset);
     }
 
     @Test
