@@ -20,13 +20,26 @@ final class RecordedVector {
     /** Seed of {@link RandomState} that the input was made from, in hexadecimal, or an empty string. */
     private String seed = "";
 
-    /** Makes the input from a seed. */
+    /** Whether the input has what {@link RandomState#fillWide} makes of the seed, too. */
+    private boolean wide;
+
+    /** Makes the input from a seed, with the state of AVX-512 if the host can be asked for it. */
     void randomInput(long inputSeed) {
-        RandomState.fill(input, inputSeed);
-        if (HostOracle.AVX512) {
-            RandomState.fillWide(input, inputSeed);
-        }
+        randomInput(inputSeed, HostOracle.AVX512);
+    }
+
+    /** Makes the input from a seed, with the state of AVX-512 or without. */
+    void randomInput(long inputSeed, boolean withWide) {
+        wide = withWide;
         seed = Long.toHexString(inputSeed);
+        fill(input, inputSeed);
+    }
+
+    private void fill(MachineState state, long inputSeed) {
+        RandomState.fill(state, inputSeed);
+        if (wide) {
+            RandomState.fillWide(state, inputSeed);
+        }
     }
 
     /** {@return the line that {@link #parse} reads back; the input must come from {@link #randomInput}} */
@@ -34,7 +47,7 @@ final class RecordedVector {
         StringBuilder line = new StringBuilder(form)
                 .append(' ')
                 .append(HexFormat.of().formatHex(code))
-                .append(" rs=")
+                .append(wide ? " rw=" : " rs=")
                 .append(seed)
                 .append(" >");
         for (int i = 0; i < 16; i++) {
@@ -48,6 +61,9 @@ final class RecordedVector {
             if (output.ymmLow[i] != input.ymmLow[i] || output.ymmHigh[i] != input.ymmHigh[i]) {
                 line.append(" y%d=%016x%016x".formatted(i, output.ymmHigh[i], output.ymmLow[i]));
             }
+        }
+        for (int i = 0; i < output.wide.length; i++) {
+            field(line, "w" + i, output.wide[i], input.wide[i]);
         }
         field(line, "mxcsr", output.mxcsr, input.mxcsr);
         field(line, "fcw", output.control, input.control);
@@ -84,6 +100,7 @@ final class RecordedVector {
     void parse(String line) {
         input.reset();
         seed = "";
+        wide = false;
         undefinedFlags = 0;
         undefinedStatus = 0;
         undefinedRegisters = 0;
@@ -105,9 +122,10 @@ final class RecordedVector {
 
     private void field(MachineState state, String name, String value) {
         switch (name) {
-            case "rs" -> {
-                RandomState.fill(state, Long.parseUnsignedLong(value, 16));
+            case "rs", "rw" -> {
+                wide = name.equals("rw");
                 seed = value;
+                fill(state, Long.parseUnsignedLong(value, 16));
             }
             case "fl" -> state.flags = Integer.parseInt(value, 16);
             case "mxcsr" -> state.mxcsr = Integer.parseInt(value, 16);
@@ -133,6 +151,8 @@ final class RecordedVector {
                     int i = Integer.parseInt(name.substring(1));
                     state.ymmHigh[i] = high(value);
                     state.ymmLow[i] = low(value);
+                } else if (name.charAt(0) == 'w') {
+                    state.wide[Integer.parseInt(name.substring(1))] = low(value);
                 } else if (name.charAt(0) == 'm') {
                     byte[] bytes = HexFormat.of().parseHex(value);
                     System.arraycopy(bytes, 0, state.data, Integer.parseInt(name.substring(1), 16), bytes.length);

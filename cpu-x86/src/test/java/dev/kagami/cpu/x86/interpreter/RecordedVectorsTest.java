@@ -14,7 +14,14 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class RecordedVectorsTest {
     @ParameterizedTest
-    @CsvSource({"recorded,false,5000", "recorded,true,5000", "vex,false,1500", "vex,true,1500"})
+    @CsvSource({
+        "recorded,false,5000",
+        "recorded,true,5000",
+        "vex,false,1500",
+        "vex,true,1500",
+        "evex,false,6500",
+        "evex,true,6500"
+    })
     void everyRecordedVectorPasses(String file, boolean blocks, int atLeast) throws IOException {
         try (SnippetMachine machine = new SnippetMachine();
                 InputStream in = Objects.requireNonNull(
