@@ -52,8 +52,9 @@ final class BitOps {
                 };
             case 0x2F6 ->
                 switch (in.pp) {
-                    case Instruction.PP_66 -> new AddWithCarry(in);
-                    case Instruction.PP_F3 -> new AddWithOverflow(in);
+                    case Instruction.PP_66 -> in.w && !memory ? new AddRegisterWithCarry(in) : new AddWithCarry(in);
+                    case Instruction.PP_F3 ->
+                        in.w && !memory ? new AddRegisterWithOverflow(in) : new AddWithOverflow(in);
                     default -> null;
                 };
             default -> null;
@@ -71,7 +72,7 @@ final class BitOps {
                     case Instruction.PP_F2 -> new ParallelBits(in, true);
                     default -> null;
                 };
-            case 0x2F6 -> in.pp == Instruction.PP_F2 ? new Multiply(in) : null;
+            case 0x2F6 -> in.pp == Instruction.PP_F2 ? multiply(in) : null;
             case 0x2F7 -> in.pp == Instruction.PP_NONE ? new ExtractBits(in) : new Shift(in);
             // VEX.vvvv must be 1111, which the decoder hands over as 0.
             case 0x3F0 -> in.pp == Instruction.PP_F2 && in.vvvv == 0 ? new RotateRight(in) : null;
@@ -107,7 +108,8 @@ final class BitOps {
         /** {@return the operand named by ModRM.rm, zero-extended} */
         final long source(Cpu cpu) {
             if (rm < 0) {
-                return cpu.read(address(cpu), size);
+                long address = address(cpu);
+                return wide ? cpu.readLong(address) : cpu.read(address, size);
             }
             return cpu.r[rm] & -1L >>> 64 - (size << 3);
         }
@@ -234,13 +236,77 @@ final class BitOps {
             super(in, in.w ? Long.BYTES : Integer.BYTES);
         }
 
-        /** Adds into the register and returns the carry out. */
-        final boolean add(Cpu cpu, long carry) {
+        /** Adds into the register and returns the carry out as the sign. */
+        final long add(Cpu cpu, long carry) {
             long b = source(cpu);
             long a = register(cpu, reg);
             long sum = a + b + carry;
             write(cpu, reg, sum);
-            return wide ? (a & b | (a | b) & ~sum) < 0 : sum >>> 32 != 0;
+            return wide ? a & b | (a | b) & ~sum : -(sum >>> 32);
+        }
+    }
+
+    // Carries of long numbers are as good as random, so they decide no branch.
+
+    /** Sets CF to the sign of {@code carry}. */
+    private static void carryOut(Cpu cpu, long carry) {
+        long aux = cpu.flagAux;
+        cpu.flagAux = aux ^ (aux ^ carry) >> 63 & CARRY;
+    }
+
+    /** Sets OF to the sign of {@code carry}. */
+    private static void overflowOut(Cpu cpu, long carry) {
+        long aux = cpu.flagAux;
+        cpu.flagAux = aux ^ (aux ^ aux << 1 ^ carry) >>> 63 << 62;
+    }
+
+    /** {@return OF as 0 or 1} */
+    private static long overflow(Cpu cpu) {
+        long aux = cpu.flagAux;
+        return (aux ^ aux << 1) >>> 63;
+    }
+
+    /** ADCX or ADOX of 64-bit registers, what multiplication of long numbers mostly is. */
+    private abstract static class AddRegister extends Op {
+        private final byte d;
+        private final byte s;
+
+        AddRegister(Instruction in) {
+            super(in);
+            d = (byte) in.reg;
+            s = (byte) in.rm;
+        }
+
+        /** Adds into the register and returns the carry out as the sign. */
+        final long add(Cpu cpu, long carry) {
+            long[] r = cpu.r;
+            long a = r[d];
+            long b = r[s];
+            long sum = a + b + carry;
+            r[d] = sum;
+            return a & b | (a | b) & ~sum;
+        }
+    }
+
+    private static final class AddRegisterWithCarry extends AddRegister {
+        AddRegisterWithCarry(Instruction in) {
+            super(in);
+        }
+
+        @Override
+        void execute(Cpu cpu) {
+            carryOut(cpu, add(cpu, cpu.carry()));
+        }
+    }
+
+    private static final class AddRegisterWithOverflow extends AddRegister {
+        AddRegisterWithOverflow(Instruction in) {
+            super(in);
+        }
+
+        @Override
+        void execute(Cpu cpu) {
+            overflowOut(cpu, add(cpu, overflow(cpu)));
         }
     }
 
@@ -251,7 +317,7 @@ final class BitOps {
 
         @Override
         void execute(Cpu cpu) {
-            cpu.setCarry(add(cpu, cpu.carry()));
+            carryOut(cpu, add(cpu, cpu.carry()));
         }
     }
 
@@ -262,7 +328,7 @@ final class BitOps {
 
         @Override
         void execute(Cpu cpu) {
-            cpu.setOverflow(add(cpu, cpu.overflowFlag() ? 1 : 0));
+            overflowOut(cpu, add(cpu, overflow(cpu)));
         }
     }
 
@@ -356,6 +422,32 @@ final class BitOps {
             long mask = source(cpu);
             long value = register(cpu, second);
             write(cpu, reg, deposit ? Long.expand(value, mask) : Long.compress(value, mask));
+        }
+    }
+
+    private static Op multiply(Instruction in) {
+        return in.operandSize == Long.BYTES && in.isMemory() ? new MultiplyByMemory64(in) : new Multiply(in);
+    }
+
+    /** MULX of 64 bits with a memory operand, as long numbers are multiplied. */
+    private static final class MultiplyByMemory64 extends MemOp {
+        private final byte highRegister;
+        private final byte lowRegister;
+
+        MultiplyByMemory64(Instruction in) {
+            super(in, Long.BYTES, false);
+            highRegister = (byte) in.reg;
+            lowRegister = (byte) in.vvvv;
+        }
+
+        @Override
+        void execute(Cpu cpu) {
+            long b = cpu.readLong(address(cpu));
+            long[] r = cpu.r;
+            long a = r[Cpu.RDX];
+            r[lowRegister] = a * b;
+            // When both destinations are the same register, it gets the high half.
+            r[highRegister] = Math.unsignedMultiplyHigh(a, b);
         }
     }
 

@@ -182,6 +182,14 @@ final class BitOpsTest {
         }
     }
 
+    /** Puts a value into memory, where rbx then points. */
+    private void pointTo(long value) {
+        for (int i = 0; i < Long.BYTES; i++) {
+            state.data[i] = (byte) (value >>> 8 * i);
+        }
+        state.gpr[Cpu.RBX] = MachineState.DATA;
+    }
+
     private static BigInteger unsigned(long value) {
         return new BigInteger(Long.toUnsignedString(value));
     }
@@ -203,6 +211,12 @@ final class BitOpsTest {
                 int count = random.nextInt(bits);
                 run("c4e3%02xf0c3%02x".formatted(0x7B | wide, count)); // rorx
                 expect(low(b >>> count | (count == 0 ? 0 : b << bits - count), bits), flags, Cpu.ARITHMETIC);
+                pointTo(b);
+                run("c4e2%02xf603".formatted(0x73 | wide)); // mulx rax, rcx, [rbx]
+                expect(product.shiftRight(bits).longValue(), flags, Cpu.ARITHMETIC);
+                assertThat(state.gpr[Cpu.RCX]).isEqualTo(low(product.longValue(), bits));
+                run("c4e2%02xf603".formatted(0x7B | wide)); // mulx rax, rax, [rbx]
+                expect(product.shiftRight(bits).longValue(), flags, Cpu.ARITHMETIC);
             }
         }
     }
@@ -211,13 +225,19 @@ final class BitOpsTest {
     void addsWithSeparateCarryChains() {
         for (int round = 0; round < ROUNDS; round++) {
             for (int bits : new int[] {32, 64}) {
-                for (int flag : new int[] {Cpu.CF, Cpu.OF}) {
+                for (int way = 0; way < 4; way++) {
+                    int flag = way < 2 ? Cpu.CF : Cpu.OF;
+                    boolean memory = (way & 1) != 0;
                     randomize();
                     int flags = state.flags;
                     BigInteger sum = unsigned(low(state.gpr[Cpu.RAX], bits))
                             .add(unsigned(low(state.gpr[Cpu.RBX], bits)))
                             .add((flags & flag) != 0 ? BigInteger.ONE : BigInteger.ZERO);
-                    run((flag == Cpu.CF ? "66" : "f3") + (bits == 64 ? "48" : "") + "0f38f6c3");
+                    if (memory) {
+                        pointTo(state.gpr[Cpu.RBX]);
+                    }
+                    String prefix = (flag == Cpu.CF ? "66" : "f3") + (bits == 64 ? "48" : "");
+                    run(prefix + "0f38f6" + (memory ? "03" : "c3"));
                     int expected = flags & ~flag | (sum.testBit(bits) ? flag : 0);
                     expect(low(sum.longValue(), bits), expected, Cpu.ARITHMETIC);
                 }
