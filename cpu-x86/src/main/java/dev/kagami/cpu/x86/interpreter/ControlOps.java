@@ -80,6 +80,11 @@ final class ControlOps {
             distance = behind + (long) immediate;
         }
 
+        /** {@return whether the target, wherever the jump is placed, can be one that is not allowed} */
+        final boolean mayFault() {
+            return narrow != 0 || immediate > Integer.MAX_VALUE - Mmu.PAGE_SIZE;
+        }
+
         final void take(Cpu cpu) {
             long target = target(cpu);
             if (narrow != 0 || distance > Integer.MAX_VALUE) {

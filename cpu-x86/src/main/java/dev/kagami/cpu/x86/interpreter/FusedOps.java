@@ -18,8 +18,8 @@ final class FusedOps {
      */
     static @org.jspecify.annotations.Nullable Op fuse(Op first, ControlOps.Jcc jump) {
         int condition = jump.condition;
-        // Overflow and parity need the flags.
-        if (condition < 2 || (condition | 1) == 11) {
+        // Overflow and parity need the flags; and a jump that may fault does so at its own address.
+        if (condition < 2 || (condition | 1) == 11 || jump.mayFault()) {
             return null;
         }
         return switch (first) {
