@@ -105,7 +105,7 @@ final class BlockBuilder {
         Block block = new Block(
                 ops.toArray(new Op[0]), count, start, position, key, page, second == null ? -1 : second.number);
         if (keep) {
-            cpu.code.add(block);
+            cpu.code.add(block, linear);
             if (second != null) {
                 second.addTail(block, position - available);
             }

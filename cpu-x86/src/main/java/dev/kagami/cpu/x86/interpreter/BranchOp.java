@@ -8,26 +8,13 @@ import org.jspecify.annotations.Nullable;
  * block in {@link Cpu#next}.
  *
  * <p>A branch remembers the blocks that it led to. Within its own page that holds as long as the block is valid: whoever
- * runs this block has translated this page already. On another page it holds for the same target address until any
- * translation is forgotten.
+ * runs this block has translated this page already. On another page it holds while the block is the one found at that
+ * address, until any translation of code is forgotten.
  */
 abstract class BranchOp extends Op {
-    private final Link taken = new Link();
-    private final Link notTaken = new Link();
-
-    /** Where a branch led to the last time. */
-    static final class Link {
-        private @Nullable Block block;
-        private long target;
-        private int generation;
-
-        /** Remembers a block. */
-        void set(Cpu cpu, Block block) {
-            this.block = block;
-            target = cpu.r[Cpu.RIP];
-            generation = cpu.code.generation;
-        }
-    }
+    // Not objects of their own: what isn't in the caches of the host is most of what a branch costs.
+    private @Nullable Block taken;
+    private @Nullable Block notTaken;
 
     BranchOp(Instruction in) {
         super(in);
@@ -56,14 +43,24 @@ abstract class BranchOp extends Op {
         if (!cpu.linksBlocks) {
             return;
         }
-        Link link = wasTaken ? taken : notTaken;
-        Block block = link.block;
+        Block block = wasTaken ? taken : notTaken;
         if (block != null
-                && block.valid
-                && (samePage || link.target == target && link.generation == cpu.code.generation)) {
+                && (samePage
+                        ? block.valid
+                        : block.linear == target + cpu.codeBase && block.generation == cpu.code.generation)) {
             cpu.next = block;
         } else {
-            cpu.linkFrom = link;
+            cpu.linkFrom = this;
+            cpu.linkTaken = wasTaken;
+        }
+    }
+
+    /** Remembers the block that the branch led to, see {@link Cpu#linkTaken}. */
+    final void link(Block block, boolean wasTaken) {
+        if (wasTaken) {
+            taken = block;
+        } else {
+            notTaken = block;
         }
     }
 }

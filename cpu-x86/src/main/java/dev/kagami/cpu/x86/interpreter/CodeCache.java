@@ -16,15 +16,7 @@ import org.jspecify.annotations.Nullable;
 final class CodeCache implements CodeWriteListener {
     private static final int ENTRIES = 1024;
 
-    private static final int JUMPS = 4096;
-
-    /** Below this many, forgetting one by one is faster. */
-    private static final int FEW_JUMPS = 64;
-
-    private static final int MANY_JUMPS = FEW_JUMPS + 1;
-
-    /** A tag of the jump cache that no address equals: it is not canonical. */
-    private static final long NO_JUMP = 1L << 63 | 1;
+    private static final int JUMPS = 16_384;
 
     /** A tag that no page address equals. */
     private static final long NO_TAG = 1;
@@ -69,18 +61,13 @@ final class CodeCache implements CodeWriteListener {
     private Translations current;
 
     /** Recently found blocks by linear address, in front of the translation cache. */
-    private final long[] jumpTags = new long[JUMPS];
+    private final Block[] jumps = new Block[JUMPS];
 
-    private final Block[] jumpBlocks = new Block[JUMPS];
+    /** Counts the times that translations were forgotten; where a block was found is good for one generation. */
+    int generation = 1;
 
-    /** Where they are, as long as they are few. */
-    private final char[] fewJumps = new char[FEW_JUMPS];
-
-    /** How many there are, or {@link #MANY_JUMPS}. */
-    private int jumpCount;
-
-    /** Counts the times that translations were forgotten; a link to another page holds for one generation. */
-    int generation;
+    /** The last generation in which a block was found on a linear page; pages share entries. */
+    private final int[] foundOn = new int[ENTRIES];
 
     private final ConcurrentLinkedQueue<Integer> written = new ConcurrentLinkedQueue<>();
 
@@ -126,7 +113,6 @@ final class CodeCache implements CodeWriteListener {
                 [(int) (cpu.memory.size() + ((long) CHUNK << Mmu.PAGE_SHIFT) - 1 >>> Mmu.PAGE_SHIFT + CHUNK_SHIFT)][];
         current = new Translations();
         translations[SUPERVISOR] = current;
-        Arrays.fill(jumpTags, NO_JUMP);
         cpu.memory.addCodeWriteListener(this);
     }
 
@@ -150,12 +136,9 @@ final class CodeCache implements CodeWriteListener {
      */
     @Nullable
     Block find(long linear, int mode) {
-        int jump = (int) (linear ^ linear >>> 12) & JUMPS - 1;
-        if (jumpTags[jump] == linear) {
-            Block block = jumpBlocks[jump];
-            if (block.valid && block.mode == mode) {
-                return block;
-            }
+        Block jump = jumps[jump(linear)];
+        if (jump != null && jump.linear == linear && jump.generation == generation && jump.mode == mode) {
+            return jump;
         }
         // A forgotten translation doesn't mean that the page's code is unknown: it is translated here, for whoever gets
         // null decodes the code once more, beside the same code decoded before.
@@ -167,14 +150,20 @@ final class CodeCache implements CodeWriteListener {
         if (block.secondPage >= 0) {
             return secondHalfMatches(block, linear) ? block : null;
         }
-        if (jumpCount < FEW_JUMPS) {
-            fewJumps[jumpCount++] = (char) jump;
-        } else {
-            jumpCount = MANY_JUMPS;
-        }
-        jumpTags[jump] = linear;
-        jumpBlocks[jump] = block;
+        found(block, linear);
         return block;
+    }
+
+    private static int jump(long linear) {
+        return (int) (linear ^ linear >>> 12) & JUMPS - 1;
+    }
+
+    /** Notes that a block, which is all on one page, begins at an address according to translations that are good now. */
+    private void found(Block block, long linear) {
+        block.linear = linear;
+        block.generation = generation;
+        jumps[jump(linear)] = block;
+        foundOn[slot(linear)] = generation;
     }
 
     private boolean secondHalfMatches(Block block, long linear) {
@@ -272,11 +261,14 @@ final class CodeCache implements CodeWriteListener {
         }
     }
 
-    /** Enters a block into the page that it begins on. */
-    void add(Block block) {
+    /** Enters a block, just decoded at an address, into the page that it begins on. */
+    void add(Block block, long linear) {
         int before = block.page.ops();
         block.page.add(block);
         opCount += block.page.ops() - before;
+        if (block.secondPage < 0) {
+            found(block, linear);
+        }
     }
 
     /** {@return about how many bytes of the heap decoded code takes; may be called from any thread} */
@@ -341,7 +333,7 @@ final class CodeCache implements CodeWriteListener {
     /** Drops all code and everything that refers to it. Not while a block is being executed. */
     void giveBack() {
         dropAll();
-        Arrays.fill(jumpBlocks, null);
+        Arrays.fill(jumps, null);
         for (Translations cache : translations) {
             if (cache != null) {
                 Arrays.fill(cache.target, null);
@@ -366,7 +358,7 @@ final class CodeCache implements CodeWriteListener {
                 cache.flush(keepGlobal);
             }
         }
-        forgetJumps();
+        generation++;
     }
 
     /** Forgets what is not global of an address space; {@link #flushSupervisor} must follow if that is the current one. */
@@ -383,18 +375,6 @@ final class CodeCache implements CodeWriteListener {
         if (cache != null) {
             cache.flush(true);
         }
-        forgetJumps();
-    }
-
-    private void forgetJumps() {
-        if (jumpCount == MANY_JUMPS) {
-            Arrays.fill(jumpTags, NO_JUMP);
-        } else {
-            for (int i = 0; i < jumpCount; i++) {
-                jumpTags[fewJumps[i]] = NO_JUMP;
-            }
-        }
-        jumpCount = 0;
         generation++;
     }
 
@@ -410,6 +390,9 @@ final class CodeCache implements CodeWriteListener {
                 cache.flush(address, shift);
             }
         }
-        forgetJumps();
+        // Most pages that are dropped one by one are data.
+        if (shift != Mmu.PAGE_SHIFT || foundOn[slot(address)] == generation) {
+            generation++;
+        }
     }
 }

@@ -207,6 +207,9 @@ public final class Cpu {
     /** Whether equal pages of instruction pointers mean equal linear pages: CS begins at a page. */
     boolean linksBlocks;
 
+    /** What an instruction pointer lacks to be a linear address. */
+    long codeBase;
+
     /** Set while the next instruction is in the shadow of STI, MOV SS or POP SS. */
     boolean interruptShadow;
 
@@ -238,7 +241,11 @@ public final class Cpu {
     Block next;
 
     /** The branch that wants to remember the block found next, if any. */
-    BranchOp.@Nullable Link linkFrom;
+    @Nullable
+    BranchOp linkFrom;
+
+    /** Which of its two ways that branch went. */
+    boolean linkTaken;
 
     /** Instructions retired up to the start of the current block. */
     long retired;
@@ -488,7 +495,8 @@ public final class Cpu {
         // Privilege is part of it so that a link made at one level, whose target was checked there, is not taken at
         // another.
         codeMode = mode | stack | (cpl == 3 ? 4 : 0);
-        linksBlocks = mode == 64 || (r[SEGMENT_BASE + CS] & Mmu.PAGE_SIZE - 1) == 0;
+        codeBase = mode == 64 ? 0 : r[SEGMENT_BASE + CS];
+        linksBlocks = (codeBase & Mmu.PAGE_SIZE - 1) == 0;
         updateView();
     }
 

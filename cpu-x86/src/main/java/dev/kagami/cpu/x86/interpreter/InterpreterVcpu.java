@@ -308,11 +308,11 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
         if (found == null) {
             found = builder.build(linear);
         }
-        BranchOp.Link from = cpu.linkFrom;
+        BranchOp from = cpu.linkFrom;
         if (from != null) {
             cpu.linkFrom = null;
             if (found.secondPage < 0) {
-                from.set(cpu, found);
+                from.link(found, cpu.linkTaken);
             }
         }
         return found;

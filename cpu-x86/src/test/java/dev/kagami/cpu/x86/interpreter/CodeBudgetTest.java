@@ -94,7 +94,7 @@ final class CodeBudgetTest {
             }
             assertThat(block.get()).isNull();
             assertThat(code.find(MEBIBYTE, machine.cpu.codeMode)).isNull();
-            assertThat(new BlockBuilder(machine.cpu).build(MEBIBYTE).instructions)
+            assertThat((int) new BlockBuilder(machine.cpu).build(MEBIBYTE).instructions)
                     .isEqualTo(64);
         }
     }

@@ -21,6 +21,39 @@ final class CodeCacheTest {
     }
 
     @Test
+    void codeIsFoundWhereThePageTablesSayOnceItsPageIsInvalidated() {
+        try (TestMachine machine = TestMachine.inLongMode()) {
+            long linear = TestMachine.CODE;
+            machine.memory.write(linear, new byte[] {(byte) 0xEB, (byte) 0xFE});
+            Cpu cpu = machine.cpu;
+            Block block = new BlockBuilder(cpu).build(linear);
+            int generation = cpu.code.generation;
+            machine.memory.writeLong(pageTableEntry(cpu, linear), TestMachine.DATA | 7);
+            assertThat(cpu.code.find(linear, cpu.codeMode)).isSameAs(block);
+            cpu.mmu.flushPage(linear);
+            assertThat(cpu.code.find(linear, cpu.codeMode)).isNull();
+            assertThat(cpu.code.generation).as("for links").isNotEqualTo(generation);
+        }
+    }
+
+    @Test
+    void invalidatingAPageWithoutCodeForgetsNoLinks() {
+        try (TestMachine machine = TestMachine.inLongMode()) {
+            machine.memory.write(TestMachine.CODE, new byte[] {(byte) 0xEB, (byte) 0xFE});
+            Cpu cpu = machine.cpu;
+            new BlockBuilder(cpu).build(TestMachine.CODE);
+            int generation = cpu.code.generation;
+            cpu.readLong(TestMachine.DATA);
+            cpu.mmu.flushPage(TestMachine.DATA);
+            assertThat(cpu.code.generation).isEqualTo(generation);
+        }
+    }
+
+    private static long pageTableEntry(Cpu cpu, long linear) {
+        return (cpu.cr3 & -Mmu.PAGE_SIZE) + 0x3000 + (linear >>> Mmu.PAGE_SHIFT) * 8;
+    }
+
+    @Test
     void writtenCodeIsDecodedAgain() {
         try (TestMachine machine = TestMachine.inLongMode()) {
             machine.memory.write(TestMachine.CODE, new byte[] {(byte) 0x90, (byte) 0xEB, (byte) 0xFD});

@@ -166,10 +166,10 @@ final class SnippetMachine implements AutoCloseable {
             if (block == null) {
                 block = builder.build(cpu.codeAddress());
             }
-            BranchOp.Link from = cpu.linkFrom;
+            BranchOp from = cpu.linkFrom;
             if (from != null) {
                 cpu.linkFrom = null;
-                from.set(cpu, block);
+                from.link(block, cpu.linkTaken);
             }
             cpu.next = null;
             ops = block.ops;
