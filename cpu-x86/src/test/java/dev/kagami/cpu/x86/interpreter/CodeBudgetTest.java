@@ -16,7 +16,6 @@ final class CodeBudgetTest {
     private static final int CODE_BYTES = 40 << 10;
 
     private final CodeBudget budget = new CodeBudget(3 * KEPT, Integer.MAX_VALUE);
-    private final long start = System.nanoTime();
 
     private static TestMachine fill() {
         TestMachine machine = TestMachine.inProtectedMode();
@@ -43,11 +42,12 @@ final class CodeBudgetTest {
             budget.enter(first.cpu);
             budget.enter(second.cpu);
             budget.enter(third.cpu);
+            long start = System.nanoTime();
             first.cpu.retired += 100_000_000;
             third.cpu.retired += 100_000_000;
             budget.look(start + SECOND);
             third.cpu.retired += 100_000_000;
-            budget.look(start + 2 * SECOND);
+            budget.look(start + 3 * SECOND / 2);
             assertThat(asked(first) || asked(second) || asked(third)).isFalse();
             budget.look(start + 10 * SECOND);
             assertThat(asked(second)).isTrue();
@@ -64,6 +64,7 @@ final class CodeBudgetTest {
         try (TestMachine busy = fill();
                 TestMachine idle = fill()) {
             none.enter(busy.cpu);
+            long start = System.nanoTime();
             for (int i = 1; i < 10; i++) {
                 none.look(start + i * SECOND);
             }
