@@ -86,7 +86,15 @@ public final class Compare implements Callable<Integer> {
      * @param arguments the command line
      */
     public static void main(String[] arguments) {
-        System.exit(new CommandLine(new Compare()).execute(arguments));
+        CommandLine line = new CommandLine(new Compare());
+        line.setExecutionExceptionHandler((exception, command, parsed) -> {
+            if (!(exception instanceof IOException)) {
+                throw exception;
+            }
+            System.err.println("compare: " + exception.getMessage());
+            return CommandLine.ExitCode.SOFTWARE;
+        });
+        System.exit(line.execute(arguments));
     }
 
     @Override

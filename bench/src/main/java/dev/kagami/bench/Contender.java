@@ -55,8 +55,13 @@ record Contender(String name, List<String> command) {
             String text = Files.readString(output, StandardCharsets.ISO_8859_1);
             if (!ended || process.exitValue() != 0) {
                 System.err.print(text);
-                throw new IOException("%s %s"
-                        .formatted(name, ended ? "ended with status " + process.exitValue() : "did not end in time"));
+                throw new IOException("%s (%s) %s"
+                        .formatted(
+                                name,
+                                command.getFirst(),
+                                ended
+                                        ? "ended with status " + process.exitValue()
+                                        : "did not end within " + timeout + " s"));
             }
             return new Run(elapsed, text);
         } finally {

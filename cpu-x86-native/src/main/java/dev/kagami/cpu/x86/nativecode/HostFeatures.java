@@ -27,11 +27,13 @@ final class HostFeatures {
     /** Vendors of processors on which LOOP is one or two operations; on others, it is a dozen. */
     private static final List<String> LOOP_VENDORS = List.of("AuthenticAMD", "HygonGenuine");
 
-    private static final Set<String> FLAGS_FOUND = read(FLAGS);
+    private static final List<String> LINES = lines();
+
+    private static final Set<String> FLAGS_FOUND = words(FLAGS);
 
     /** LOOP is as fast as any branch on the host; with {@code false} in the system property it is as if it weren't. */
     static final boolean FAST_LOOP = !"false".equals(System.getProperty("dev.kagami.native.loop"))
-            && read(VENDOR).stream().anyMatch(LOOP_VENDORS::contains);
+            && words(VENDOR).stream().anyMatch(LOOP_VENDORS::contains);
 
     /** SHA1RNDS4 and the like may run on the host. */
     static final boolean SHA = FLAGS_FOUND.contains("sha_ni");
@@ -53,18 +55,23 @@ final class HostFeatures {
 
     private HostFeatures() {}
 
-    /** {@return the words of the first line with a name} */
-    private static Set<String> read(String name) {
+    /** {@return what is known of the first processor} */
+    private static List<String> lines() {
         try (var lines = Files.lines(CPUINFO)) {
-            return lines.filter(line -> line.startsWith(name))
-                    .findFirst()
-                    .map(line ->
-                            Set.of(line.substring(line.indexOf(':') + 1).trim().split("\\s+")))
-                    .orElse(Set.of());
+            return lines.takeWhile(line -> !line.isEmpty()).toList();
         } catch (IOException | RuntimeException e) {
             // Nothing is known of the host, so nothing may be used.
-            return Set.of();
+            return List.of();
         }
+    }
+
+    /** {@return the words of the line with a name} */
+    private static Set<String> words(String name) {
+        return LINES.stream()
+                .filter(line -> line.startsWith(name))
+                .findFirst()
+                .map(line -> Set.of(line.substring(line.indexOf(':') + 1).trim().split("\\s+")))
+                .orElse(Set.of());
     }
 
     /** {@return whether the host has a feature, by the name that Linux has for it} */
