@@ -22,8 +22,7 @@ final class SoftTlb {
     /** Offset of the column of what must be added to a guest address to have the host's. */
     static final int HOST = 2 * 8 * ENTRIES;
 
-    /** Quadwords from one table to the next: a power of 2, so that an entry's address tells the table. The last quarter is no memory. */
-    private static final int TABLE_LONGS = 4 * ENTRIES;
+    private static final int TABLE_LONGS = 3 * ENTRIES;
 
     private static final long TABLE_BYTES = 8L * TABLE_LONGS;
 
@@ -124,6 +123,7 @@ final class SoftTlb {
     }
 
     private static int slotOf(int entry) {
+        // A column is as long as there are slots.
         return entry & ENTRIES - 1;
     }
 
