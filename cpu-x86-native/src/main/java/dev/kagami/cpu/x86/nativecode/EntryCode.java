@@ -12,6 +12,7 @@ final class EntryCode {
 
     // Extension and opcode of arithmetic instructions, and a condition.
     private static final int AND = 4;
+    private static final int XOR = 6;
     private static final int ADD = 0x01;
     private static final int ZERO = 4;
 
@@ -135,6 +136,7 @@ final class EntryCode {
         } else {
             missPlain = position;
             leavePlain = common;
+            storeKeptVectors();
         }
         for (int i = 0; i < 16; i++) {
             if (Registers.HOST[i] != Assembler.NONE) {
@@ -227,14 +229,15 @@ final class EntryCode {
 
     /**
      * Emits the second half of SYSCALL, which clears all flags, and remembers that it will stand at a position in the code memory. The
-     * kernel goes on without the guest's vector registers in the host's.
+     * kernel goes on in code that doesn't use the vector registers: they stay where they are until something else needs the
+     * host's, which may not be before SYSRET.
      */
     Translator.Result emitSystemCall(int position, boolean vectors) {
         asm.clear();
         if (vectors) {
             systemCallVectors = position;
-            storeVectors();
             asm.storeState32(StateBlock.VECTORS_HERE, 0);
+            asm.storeState32(StateBlock.VECTORS_KEPT, 1);
         } else {
             systemCallPlain = position;
         }
@@ -263,7 +266,12 @@ final class EntryCode {
         asm.loadState32(Registers.VALUE, StateBlock.VECTORS_TAKEN);
         asm.arithmeticConstant(AND, Registers.VALUE, 1, false);
         int notTaken = asm.jumpIf(ZERO);
+        asm.loadState32(Registers.VALUE, StateBlock.VECTORS_KEPT);
+        asm.arithmeticConstant(XOR, Registers.VALUE, 1, false);
+        int kept = asm.jumpIf(ZERO);
         loadVectors();
+        asm.land(kept);
+        asm.storeState32(StateBlock.VECTORS_KEPT, 0);
         asm.storeState32(StateBlock.VECTORS_HERE, 1);
         asm.loadState(Registers.VALUE, StateBlock.USER_JUMPS + 8);
         asm.storeState(Registers.VALUE, StateBlock.JUMPS);
@@ -325,6 +333,8 @@ final class EntryCode {
         }
         if (vectors) {
             storeVectors();
+        } else {
+            storeKeptVectors();
         }
         // The calling convention wants the stack aligned to 16 bytes. StateBlock.BASE isn't, and there are 8 quadwords
         // more on
@@ -397,6 +407,16 @@ final class EntryCode {
             }
         }
         asm.loadMxcsr(StateBlock.MXCSR);
+    }
+
+    /** Stores the vector registers if they are kept in the host's; changes rcx, rsi and flags. */
+    private void storeKeptVectors() {
+        asm.loadState32(Registers.VALUE, StateBlock.VECTORS_KEPT);
+        asm.arithmeticConstant(AND, Registers.VALUE, 1, false);
+        int elsewhere = asm.jumpIf(ZERO);
+        storeVectors();
+        asm.storeState32(StateBlock.VECTORS_KEPT, 0);
+        asm.land(elsewhere);
     }
 
     /** Stores the vector registers, and finds out whether what is above 128 bits is in use; changes rcx and flags. */

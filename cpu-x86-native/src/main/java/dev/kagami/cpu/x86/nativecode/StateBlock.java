@@ -103,8 +103,11 @@ final class StateBlock {
     /** Not 0 when the guest's vector registers are in the host's. */
     static final int VECTORS_HERE = quadwords(1);
 
-    /** Not 0 when they are, or else {@link #VECTORS} are current. */
+    /** Not 0 when they are, or when {@link #VECTORS_KEPT} isn't, or else {@link #VECTORS} are current. */
     static final int VECTORS_TAKEN = quadwords(1);
+
+    /** 1 when they are there still while code runs that doesn't use them; otherwise 0. */
+    static final int VECTORS_KEPT = quadwords(1);
 
     /** The privilege level after SYSCALL or SYSRET. */
     static final int PRIVILEGE = quadwords(1);
