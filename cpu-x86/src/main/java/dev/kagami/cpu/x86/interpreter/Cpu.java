@@ -198,6 +198,9 @@ public final class Cpu {
     /** 32 vector registers of 8 quadwords, then slots for memory operands and what instructions are put together from. */
     final long[] vec = new long[VexOp.SLOTS_END];
 
+    /** What {@link X87State} puts together or takes apart. */
+    final long[] saved = new long[X87State.PACKED_QUADWORDS];
+
     int mxcsr = 0x1F80;
     /** Rounding and flags of SSE arithmetic; follows {@link #mxcsr}. */
     final FloatContext sse = new FloatContext();

@@ -343,6 +343,45 @@ final class Mmu {
         }
     }
 
+    /** Reads quadwords that may have been probed: all at once where that can be. */
+    void readQuadwords(long address, long[] target, int at, int count) {
+        long offset = directly(address, count * Long.BYTES, false);
+        if (offset >= 0) {
+            MemorySegment.copy(ram, ValueLayout.JAVA_LONG_UNALIGNED, offset, target, at, count);
+            return;
+        }
+        for (int i = 0; i < count; i++) {
+            target[at + i] = cpu.readLong(cpu.wrap(address + i * Long.BYTES));
+        }
+    }
+
+    /** Writes quadwords that may have been probed: all at once where that can be. */
+    void writeQuadwords(long address, long[] source, int from, int count) {
+        long offset = directly(address, count * Long.BYTES, true);
+        if (offset >= 0) {
+            MemorySegment.copy(source, from, ram, ValueLayout.JAVA_LONG_UNALIGNED, offset, count);
+            return;
+        }
+        for (int i = 0; i < count; i++) {
+            cpu.writeLong(cpu.wrap(address + i * Long.BYTES), source[from + i]);
+        }
+    }
+
+    /** {@return the offset in RAM of bytes within two pages that lie there as they do in linear memory and may be accessed without coming here, or -1} */
+    private long directly(long address, int bytes, boolean write) {
+        if ((cpu.dr[7] & 0xFF) != 0) {
+            return -1;
+        }
+        long page = translatePage(address, write);
+        long last = address + bytes - 1;
+        if (page >= 0
+                && ((address ^ last) & -PAGE_SIZE) != 0
+                && translatePage(cpu.wrap(last), write) != page + PAGE_SIZE) {
+            return -1;
+        }
+        return page < 0 ? -1 : page + (address & PAGE_SIZE - 1);
+    }
+
     /** Reads as the processor itself does for descriptor tables and task states: at supervisor level, whatever CPL is. */
     long readSystem(long address, int size) {
         int saved = enterSystemView();

@@ -1,6 +1,7 @@
 package dev.kagami.cpu.x86.interpreter;
 
 import dev.kagami.cpu.x86.decode.Instruction;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** FXSAVE, FXRSTOR and the XSAVE family (SDM 1 10.5 and chapter 13). */
@@ -73,59 +74,69 @@ final class X87State {
 
         /** {@return whether a register isn't 0} */
         boolean inUse(Cpu cpu) {
+            long[] v = cpu.vec;
             long all = 0;
-            int count = count(cpu);
-            for (int i = 0; i < count; i++) {
+            for (int i = slot, left = count(cpu); left > 0; i += stride(), left--) {
                 for (int j = 0; j < quadwords; j++) {
-                    all |= cpu.vec[slot + i * stride() + j];
+                    all |= v[i + j];
                 }
             }
             return all != 0;
         }
 
+        /** Quadwords from one register to the next. */
         private int stride() {
             return quadwords == 1 ? 1 : SimdOp.STRIDE;
         }
 
         void save(Cpu cpu, long address) {
             int count = count(cpu);
-            for (int i = 0; i < count; i++) {
-                int from = slot + i * stride();
-                long to = address + (long) i * quadwords * Long.BYTES;
-                if (quadwords == 1) {
-                    cpu.writeLong(to, cpu.vec[from]);
-                }
-                for (int j = 0; j + 1 < quadwords; j += 2) {
-                    cpu.write128(to + j * Long.BYTES, cpu.vec[from + j], cpu.vec[from + j + 1]);
-                }
+            if (stride() == quadwords) {
+                cpu.mmu.writeQuadwords(address, cpu.vec, slot, count * quadwords);
+                return;
             }
+            long[] packed = cpu.saved;
+            for (int i = 0; i < count; i++) {
+                copy(cpu.vec, slot + i * SimdOp.STRIDE, packed, i * quadwords);
+            }
+            cpu.mmu.writeQuadwords(address, packed, 0, count * quadwords);
         }
 
         void restore(Cpu cpu, long address) {
             int count = count(cpu);
+            if (stride() == quadwords) {
+                cpu.mmu.readQuadwords(address, cpu.vec, slot, count * quadwords);
+                return;
+            }
+            long[] packed = cpu.saved;
+            cpu.mmu.readQuadwords(address, packed, 0, count * quadwords);
             for (int i = 0; i < count; i++) {
-                int to = slot + i * stride();
-                long from = address + (long) i * quadwords * Long.BYTES;
-                if (quadwords == 1) {
-                    cpu.vec[to] = cpu.readLong(from);
-                }
-                for (int j = 0; j + 1 < quadwords; j += 2) {
-                    cpu.read128(from + j * Long.BYTES);
-                    cpu.vec[to + j] = cpu.low;
-                    cpu.vec[to + j + 1] = cpu.high;
-                }
+                copy(packed, i * quadwords, cpu.vec, slot + i * SimdOp.STRIDE);
+            }
+        }
+
+        /** Copies a register's part: of two quadwords or four. */
+        private void copy(long[] from, int at, long[] to, int toAt) {
+            to[toAt] = from[at];
+            to[toAt + 1] = from[at + 1];
+            if (quadwords > 2) {
+                to[toAt + 2] = from[at + 2];
+                to[toAt + 3] = from[at + 3];
             }
         }
 
         void clear(Cpu cpu) {
-            int count = count(cpu);
-            for (int i = 0; i < count; i++) {
-                for (int j = 0; j < quadwords; j++) {
-                    cpu.vec[slot + i * stride() + j] = 0;
-                }
+            for (int i = slot, left = count(cpu); left > 0; i += stride(), left--) {
+                Arrays.fill(cpu.vec, i, i + quadwords, 0);
             }
         }
     }
+
+    /** Quadwords of the longest component whose registers' parts don't lie together in {@link Cpu#vec}. */
+    static final int PACKED_QUADWORDS = 64;
+
+    /** That of XMM, whose place is the same in both formats. */
+    private static final Component SSE = new Component(COMPONENT_SSE, XMM, 0, 16, 8, 2);
 
     /** As Intel's processors have them (SDM 1 13.5, CPUID leaf 0DH). */
     private static final Component[] EXTENDED = {
@@ -160,11 +171,6 @@ final class X87State {
             case 5 -> new Restore(in, false);
             default -> null;
         };
-    }
-
-    /** {@return how many XMM registers the current mode can name} */
-    private static int xmmCount(Cpu cpu) {
-        return cpu.mode == 64 ? 16 : 8;
     }
 
     private static long aligned(Cpu cpu, long address, int alignment) {
@@ -229,6 +235,21 @@ final class X87State {
         }
     }
 
+    private static boolean x87InUse(X87 x87) {
+        long all = x87.control ^ X87.INITIAL_CONTROL
+                | x87.status
+                | x87.tag ^ X87.ALL_EMPTY
+                | x87.opcode
+                | x87.instructionPointer
+                | x87.dataPointer
+                | x87.instructionSelector
+                | x87.dataSelector;
+        for (int register = 0; register < 8; register++) {
+            all |= x87.significand[register] | x87.signExponent[register];
+        }
+        return all != 0;
+    }
+
     private static void initializeX87(Cpu cpu) {
         X87 x87 = cpu.x87;
         x87.initialize();
@@ -241,33 +262,6 @@ final class X87State {
     private static void saveMxcsr(Cpu cpu, long address) {
         cpu.writeInt(address + MXCSR, cpu.mxcsr);
         cpu.writeInt(address + MXCSR_MASK_OFFSET, MXCSR_MASK);
-    }
-
-    private static void saveXmm(Cpu cpu, long address) {
-        int count = xmmCount(cpu);
-        for (int i = 0; i < count; i++) {
-            int slot = i * SseFloatOp.STRIDE;
-            cpu.write128(address + XMM + i * REGISTER_STRIDE, cpu.vec[slot], cpu.vec[slot + 1]);
-        }
-    }
-
-    private static void restoreXmm(Cpu cpu, long address) {
-        int count = xmmCount(cpu);
-        for (int i = 0; i < count; i++) {
-            cpu.read128(address + XMM + i * REGISTER_STRIDE);
-            int slot = i * SseFloatOp.STRIDE;
-            cpu.vec[slot] = cpu.low;
-            cpu.vec[slot + 1] = cpu.high;
-        }
-    }
-
-    private static void clearXmm(Cpu cpu) {
-        int count = xmmCount(cpu);
-        for (int i = 0; i < count; i++) {
-            int slot = i * SseFloatOp.STRIDE;
-            cpu.vec[slot] = 0;
-            cpu.vec[slot + 1] = 0;
-        }
     }
 
     /** {@return MXCSR from a save area; reserved bits fault before anything is restored} */
@@ -300,14 +294,14 @@ final class X87State {
                 saveX87(cpu, address, wide);
                 if (sse) {
                     saveMxcsr(cpu, address);
-                    saveXmm(cpu, address);
+                    SSE.save(cpu, address + XMM);
                 }
             } else {
                 int mxcsr = sse ? checkedMxcsr(cpu, address) : cpu.mxcsr;
                 restoreX87(cpu, address, wide);
                 if (sse) {
                     cpu.mxcsr = mxcsr;
-                    restoreXmm(cpu, address);
+                    SSE.restore(cpu, address + XMM);
                 }
             }
         }
@@ -366,17 +360,7 @@ final class X87State {
 
     /** {@return the components that are not in their initial configuration (SDM 1 13.6)} */
     private static long inUse(Cpu cpu) {
-        // x87 and SSE may always be reported as in use; SSE's registers are cheap to look at.
-        long used = COMPONENT_X87;
-        long xmm = 0;
-        int count = xmmCount(cpu);
-        for (int i = 0; i < count; i++) {
-            int slot = i * SseFloatOp.STRIDE;
-            xmm |= cpu.vec[slot] | cpu.vec[slot + 1];
-        }
-        if (xmm != 0) {
-            used |= COMPONENT_SSE;
-        }
+        long used = (x87InUse(cpu.x87) ? COMPONENT_X87 : 0) | (SSE.inUse(cpu) ? COMPONENT_SSE : 0);
         for (Component component : EXTENDED) {
             if ((cpu.xcr0 & component.bit) != 0 && component.inUse(cpu)) {
                 used |= component.bit;
@@ -417,7 +401,7 @@ final class X87State {
                 saveMxcsr(cpu, address);
             }
             if ((saved & COMPONENT_SSE) != 0) {
-                saveXmm(cpu, address);
+                SSE.save(cpu, address + XMM);
             }
             int end = HEADER_END;
             for (Component component : EXTENDED) {
@@ -475,9 +459,9 @@ final class X87State {
             }
             cpu.mxcsr = mxcsr;
             if ((loaded & COMPONENT_SSE) != 0) {
-                restoreXmm(cpu, address);
+                SSE.restore(cpu, address + XMM);
             } else if ((components & COMPONENT_SSE) != 0) {
-                clearXmm(cpu);
+                SSE.clear(cpu);
             }
             int end = HEADER_END;
             for (Component component : EXTENDED) {

@@ -2,9 +2,12 @@ package dev.kagami.cpu.x86.interpreter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** FXSAVE, FXRSTOR and the XSAVE family against SDM 1 10.5 and chapter 13. */
 class X87StateTest {
@@ -109,6 +112,63 @@ class X87StateTest {
         wipe();
         machine.run(XRSTOR);
         expectFilled();
+    }
+
+    private void fillWide() {
+        cpu.xcr0 = X87State.COMPONENT_X87 | EvexOp.COMPONENTS;
+        for (int i = 0; i < SimdOp.MEMORY_SLOT; i++) {
+            cpu.vec[i] = 0x0101_0101_0101_0101L * (i + 1);
+        }
+    }
+
+    private void expectFilledWide() {
+        for (int i = 0; i < SimdOp.MEMORY_SLOT; i++) {
+            assertThat(cpu.vec[i]).as("quadword %d", i).isEqualTo(0x0101_0101_0101_0101L * (i + 1));
+        }
+    }
+
+    /** A breakpoint in use keeps what is moved from being moved at once. */
+    @ParameterizedTest
+    @ValueSource(longs = {0, 1})
+    void allOfAvx512IsBroughtBackFromWhereIntelsProcessorsHaveIt(long breakpoints) {
+        cpu.dr[7] = breakpoints;
+        for (String save : new String[] {XSAVE, XSAVEC}) {
+            fillWide();
+            machine.run(save);
+            assertThat(cpu.readLong(AREA + HEADER)).isEqualTo(0xE6);
+            assertThat(cpu.readLong(AREA + 160 + 16)).isEqualTo(cpu.vec[8]); // XMM1
+            assertThat(cpu.readLong(AREA + 576 + 16)).isEqualTo(cpu.vec[8 + 2]); // upper half of YMM1
+            boolean compact = save.equals(XSAVEC);
+            assertThat(cpu.readLong(AREA + (compact ? 832 : 1088) + 8)).isEqualTo(cpu.vec[SimdOp.MASKS + 1]);
+            assertThat(cpu.readLong(AREA + (compact ? 896 : 1152) + 32)).isEqualTo(cpu.vec[8 + 4]);
+            assertThat(cpu.readLong(AREA + (compact ? 1408 : 1664) + 64)).isEqualTo(cpu.vec[17 * 8]);
+            Arrays.fill(cpu.vec, 0x55);
+            machine.run(XRSTOR);
+            expectFilledWide();
+        }
+    }
+
+    @Test
+    void whatIsInItsInitialStateIsNotInTheCompactedArea() {
+        cpu.xcr0 = X87State.COMPONENT_X87 | EvexOp.COMPONENTS;
+        Arrays.fill(cpu.vec, 0);
+        cpu.vec[SimdOp.MASKS + 3] = 7;
+        cpu.vec[31 * 8] = 9;
+        cpu.r[Cpu.RAX] = X87State.COMPONENT_X87 | X87State.COMPONENT_OPMASK | X87State.COMPONENT_HIGH_ZMM;
+        cpu.writeLong(AREA + 32, 0x1234);
+        machine.run(XSAVEC);
+        assertThat(cpu.readLong(AREA + HEADER)).isEqualTo(0xA0);
+        assertThat(cpu.readLong(AREA + HEADER + 8)).isEqualTo(1L << 63 | 0xA1);
+        assertThat(cpu.readLong(AREA + 32)).isEqualTo(0x1234); // ST(0)
+        assertThat(cpu.readLong(AREA + 576 + 24)).isEqualTo(7);
+        assertThat(cpu.readLong(AREA + 640 + 15 * 64)).isEqualTo(9);
+        machine.push(1);
+        cpu.vec[31 * 8] = 0;
+        cpu.vec[0] = 5;
+        machine.run(XRSTOR);
+        assertThat(machine.x87.tag).isEqualTo(X87.ALL_EMPTY);
+        assertThat(cpu.vec[31 * 8]).isEqualTo(9);
+        assertThat(cpu.vec[0]).isEqualTo(5);
     }
 
     @Test
