@@ -5,14 +5,23 @@ import dev.kagami.cpu.Vcpu;
 import dev.kagami.cpu.VcpuStats;
 import dev.kagami.cpu.X86State;
 import java.io.PrintStream;
+import java.lang.invoke.VarHandle;
 import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** A virtual CPU run by interpretation: the run loop and what happens between blocks. */
 public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
+    /** Names of the architectures whose processors keep the order that x86 asks for. */
+    private static final Set<String> HOSTS_OF_X86 = Set.of("amd64", "x86_64", "x86", "i386");
+
     final Cpu cpu;
     final BlockBuilder builder;
     private final @Nullable PrintStream trace;
+
+    /** Other CPUs and devices could see accesses in an order that x86 doesn't have (SDM 3A 9.2), if nothing were done about it. */
+    private final boolean ordering;
+
     private String exitDetail = "";
 
     /** The CPU has told that no interrupt can wake it. */
@@ -24,8 +33,13 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
     int exceptionErrorCode = -1;
 
     InterpreterVcpu(Cpu cpu, @Nullable PrintStream trace) {
+        this(cpu, trace, !HOSTS_OF_X86.contains(System.getProperty("os.arch")));
+    }
+
+    InterpreterVcpu(Cpu cpu, @Nullable PrintStream trace, boolean ordering) {
         this.cpu = cpu;
         this.trace = trace;
+        this.ordering = ordering;
         builder = new BlockBuilder(cpu);
         CpuState.reset(cpu);
     }
@@ -92,6 +106,8 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
                 } else if (cpu.interruptShadow) {
                     // Whatever is pending waits for one more instruction.
                     step();
+                } else if (ordering) {
+                    runBlocksInOrder();
                 } else {
                     runBlocks();
                 }
@@ -302,6 +318,33 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
         }
     }
 
+    /**
+     * Does the same with fences behind each instruction. Within one, what is stored depends on what was loaded; repeated string
+     * instructions may store in any order on an x86, too (SDM 3A 9.2.4).
+     */
+    private void runBlocksInOrder() {
+        Block block = null;
+        int i = 0;
+        cpu.linkFrom = null;
+        try {
+            while (cpu.events() == 0) {
+                if (block == null) {
+                    block = lookUp();
+                }
+                cpu.next = null;
+                for (i = 0; i < block.ops.length; i++) {
+                    block.ops[i].execute(cpu);
+                    fence();
+                }
+                cpu.retired += block.instructions;
+                block = cpu.next;
+                i = 0;
+            }
+        } catch (Fault fault) {
+            leave(block, i, fault);
+        }
+    }
+
     final Block lookUp() {
         long linear = cpu.codeAddress();
         Block found = cpu.code.find(linear, cpu.codeMode);
@@ -349,6 +392,15 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
             leave(block, i, fault);
         }
         cpu.linkFrom = null;
+        if (ordering) {
+            fence();
+        }
+    }
+
+    /** Keeps the order that x86 does: all but that of a store and a load behind it. */
+    private static void fence() {
+        VarHandle.acquireFence();
+        VarHandle.storeStoreFence();
     }
 
     /** Leaves a block at an instruction that did not complete. */
