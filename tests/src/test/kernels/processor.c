@@ -155,7 +155,7 @@ static void extended_state(void)
 	static u8 area[4096] __attribute__((aligned(64)));
 	memory_set(area, 0xaa, sizeof area);
 	memory_set(area + 512, 0, 64);
-	asm volatile("fninit; pcmpeqd %%xmm3, %%xmm3; xsave %0" : "=m"(area) : "a"(3), "d"(0));
+	asm volatile("fninit; fld1; pcmpeqd %%xmm3, %%xmm3; xsave %0; fninit" : "=m"(area) : "a"(3), "d"(0));
 	CHECK_EQUAL(*(u64 *) (area + 512), 3);
 	CHECK_EQUAL(*(u64 *) (area + 160 + 48), -1ull);
 	asm volatile("pxor %%xmm3, %%xmm3; xrstor %0" : : "m"(area), "a"(2), "d"(0));
