@@ -51,21 +51,43 @@ final class Block {
     void invalidate() {
         valid = false;
         linear = NOWHERE;
+        int end = 0;
+        int before = 0;
         for (int i = 0; i < ops.length; i++) {
-            ops[i] = new LeaveOp(ops[i]);
+            Op op = ops[i];
+            ops[i] = new LeaveOp(op, end, before);
+            end = op.offset + op.length;
+            before = op.ordinal + op.instructions();
         }
     }
 
-    /** Stands in for an instruction of an invalidated block and makes the CPU look the code up again. */
+    /**
+     * Stands in for an instruction of an invalidated block and makes the CPU look the code up again: from the end of the one before, for
+     * what was left out of the block in between may be something else by now.
+     */
     private static final class LeaveOp extends Op {
-        LeaveOp(Op replaced) {
+        private final short end;
+        private final byte before;
+
+        /**
+         * Creates the op.
+         *
+         * @param replaced the instruction, which may be running: should it still fault, it is where it was
+         * @param end offset of the end of the one before
+         * @param before number of instructions up to there
+         */
+        LeaveOp(Op replaced, int end, int before) {
             super(replaced.length);
             offset = replaced.offset;
             ordinal = replaced.ordinal;
+            this.end = (short) end;
+            this.before = (byte) before;
         }
 
         @Override
         void execute(Cpu cpu) {
+            offset = end;
+            ordinal = before;
             throw cpu.restart();
         }
     }

@@ -3,6 +3,7 @@ package dev.kagami.cpu.x86.interpreter;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
+import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
 
 final class CodeCacheTest {
@@ -62,6 +63,20 @@ final class CodeCacheTest {
             code.written((int) (TestMachine.CODE >>> 12), (int) TestMachine.CODE & 0xFFF, 1);
             assertThat(block.valid).isFalse();
             assertThat(code.find(TestMachine.CODE, machine.cpu.codeMode)).isNull();
+        }
+    }
+
+    @Test
+    void noOperationsThatAreOverwrittenByTheInstructionBeforeThemAreWhatTheyHaveBecome() {
+        try (SnippetMachine machine = new SnippetMachine()) {
+            // mov dword [rip + 1], and add rbx, 0x6B as bytes; five NOPs; inc rcx
+            byte[] code = HexFormat.of().parseHex("c705010000004883c36b" + "9090909090" + "48ffc1");
+            MachineState state = new MachineState();
+            long rbx = state.gpr[Cpu.RBX];
+            long rcx = state.gpr[Cpu.RCX];
+            machine.runBlocks(state, code);
+            assertThat(state.gpr[Cpu.RBX]).isEqualTo(rbx + 0x6B);
+            assertThat(state.gpr[Cpu.RCX]).isEqualTo(rcx + 1);
         }
     }
 
