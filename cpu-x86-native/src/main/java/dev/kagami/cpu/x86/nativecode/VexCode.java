@@ -20,25 +20,19 @@ final class VexCode {
     /** Emits the instruction with its operands replaced. */
     private void encode(boolean wide, int reg, int vvvv, int rm) {
         EvexForm form = in.evex;
-        if (form != null) {
+        if (form == null) {
+            asm.vex(in.map, in.pp, in.w, wide, reg, vvvv, rm);
+        } else {
             int last = (in.zeroing ? 0x80 : 0) | in.vectorLength << 5 | (in.broadcast ? 0x10 : 0) | in.opmask;
             asm.evex(in.map, in.pp, in.w, reg, vvvv, rm, last);
-            asm.emit(in.opcode);
-            if (in.isMemory()) {
-                asm.scaledMemory(reg, rm, memory.displacement(), form.displacementScale(in));
-            } else {
-                asm.emit(0xC0 | (reg & 7) << 3 | rm & 7);
-            }
-            block.immediateBytes();
-            return;
         }
-        boolean inMemory = in.isMemory();
-        asm.vex(in.map, in.pp, in.w, wide, reg, vvvv, rm);
         asm.emit(in.opcode);
-        if (inMemory) {
+        if (!in.isMemory()) {
+            asm.emit(0xC0 | (reg & 7) << 3 | rm & 7);
+        } else if (form == null) {
             memory.operand(reg);
         } else {
-            asm.emit(0xC0 | (reg & 7) << 3 | rm & 7);
+            asm.scaledMemory(reg, rm, memory.displacement(), form.displacementScale(in));
         }
         block.immediateBytes();
     }

@@ -20,9 +20,7 @@ abstract class EvexOp extends MemOp {
     /** Slot into which memory operands are loaded. */
     static final int MEMORY = VexOp.MEMORY;
 
-    // Slots in which instructions are put together.
-    static final int FIRST = VexOp.FIRST;
-    static final int SECOND = VexOp.SECOND;
+    /** Slot in which instructions are put together. */
     static final int RESULT = VexOp.RESULT;
 
     /** The state components that AVX-512 instructions need in XCR0. */

@@ -340,22 +340,23 @@ final class X87State {
 
     /** {@return the bytes of a component behind the header, by its number in XCR0; 0 when there is none} */
     static int componentBytes(int number) {
-        for (Component component : EXTENDED) {
-            if (component.bit == 1 << number) {
-                return component.bytes();
-            }
-        }
-        return 0;
+        Component component = component(number);
+        return component == null ? 0 : component.bytes();
     }
 
     /** {@return the offset of a component in the standard format, by its number in XCR0; 0 when there is none} */
     static int componentOffset(int number) {
+        Component component = component(number);
+        return component == null ? 0 : component.offset;
+    }
+
+    private static @Nullable Component component(int number) {
         for (Component component : EXTENDED) {
             if (component.bit == 1 << number) {
-                return component.offset;
+                return component;
             }
         }
-        return 0;
+        return null;
     }
 
     /** {@return the components that are not in their initial configuration (SDM 1 13.6)} */
