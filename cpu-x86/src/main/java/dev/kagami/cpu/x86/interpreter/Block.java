@@ -26,6 +26,9 @@ final class Block {
 
     boolean valid = true;
 
+    /** What {@link #ops} began with at first; one miss of the host's caches away, not two. */
+    private final Op first;
+
     /** Where the block was last found, or {@link #NOWHERE}, which no address equals: it is not canonical. */
     long linear = NOWHERE;
 
@@ -34,11 +37,15 @@ final class Block {
 
     private static final long NOWHERE = 1L << 63 | 1;
 
+    /** The block that ran after this one the last time; at first the block itself. */
+    Block after = this;
+
     @org.jspecify.annotations.Nullable
     Block nextInBucket;
 
     Block(Op[] ops, int instructions, int start, int bytes, int mode, CodePage page, int secondPage) {
         this.ops = ops;
+        first = ops[0];
         this.instructions = (byte) instructions;
         this.start = (short) start;
         this.bytes = (short) bytes;
@@ -47,10 +54,23 @@ final class Block {
         this.secondPage = secondPage;
     }
 
+    /**
+     * Reads what running this block begins with, and of the one after it where that is, so that both come into the caches of the
+     * host meanwhile. The three reads don't wait for each other. That they decide something keeps the JVM's compiler from dropping
+     * them.
+     */
+    void fetch() {
+        if (first.length < 0 || ops.length == 0 || after.instructions < 0) {
+            throw new IllegalStateException("a block without instructions");
+        }
+    }
+
     /** Makes the block unusable, also for a CPU that is in the middle of it: it leaves before the next instruction. */
     void invalidate() {
         valid = false;
         linear = NOWHERE;
+        // What is dropped must not keep more of it.
+        after = this;
         int end = 0;
         int before = 0;
         for (int i = 0; i < ops.length; i++) {

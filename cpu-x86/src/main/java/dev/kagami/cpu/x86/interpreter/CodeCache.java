@@ -137,7 +137,7 @@ final class CodeCache implements CodeWriteListener {
     @Nullable
     Block find(long linear, int mode) {
         Block jump = jumps[jump(linear)];
-        if (jump != null && jump.linear == linear && jump.generation == generation && jump.mode == mode) {
+        if (jump != null && isAt(jump, linear, mode)) {
             return jump;
         }
         // A forgotten translation doesn't mean that the page's code is unknown: it is translated here, for whoever gets
@@ -152,6 +152,11 @@ final class CodeCache implements CodeWriteListener {
         }
         found(block, linear);
         return block;
+    }
+
+    /** {@return whether a block is what {@link #find} would find, as far as can be told without looking} */
+    boolean isAt(Block block, long linear, int mode) {
+        return block.linear == linear && block.generation == generation && block.mode == mode;
     }
 
     private static int jump(long linear) {

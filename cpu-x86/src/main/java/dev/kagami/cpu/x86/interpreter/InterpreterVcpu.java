@@ -285,11 +285,11 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
         cpu.linkFrom = null;
         try {
             while (cpu.events() == 0) {
-                if (block == null) {
-                    block = lookUp();
-                }
+                Block before = block;
+                block = null;
+                block = follow(before);
+                i = 0;
                 Op[] ops = block.ops;
-                cpu.next = null;
                 // Unrolled, because the JVM's compiler reloads all that is live, not just this, at each turn of a loop.
                 while (true) {
                     ops[i].execute(cpu);
@@ -310,8 +310,6 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
                     }
                 }
                 cpu.retired += block.instructions;
-                block = cpu.next;
-                i = 0;
             }
         } catch (Fault fault) {
             leave(block, i, fault);
@@ -328,21 +326,47 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
         cpu.linkFrom = null;
         try {
             while (cpu.events() == 0) {
-                if (block == null) {
-                    block = lookUp();
-                }
-                cpu.next = null;
+                Block before = block;
+                block = null;
+                block = follow(before);
                 for (i = 0; i < block.ops.length; i++) {
                     block.ops[i].execute(cpu);
                     fence();
                 }
                 cpu.retired += block.instructions;
-                block = cpu.next;
-                i = 0;
             }
         } catch (Fault fault) {
             leave(block, i, fault);
         }
+    }
+
+    /**
+     * Finds the block to go on with; may fault as an instruction fetch does.
+     *
+     * @param before the block that has just run, or null when the CPU didn't come from one
+     * @return the block
+     */
+    private Block follow(@Nullable Block before) {
+        Block block;
+        if (before == null) {
+            block = lookUp();
+        } else {
+            block = cpu.next;
+            if (block == null) {
+                Block after = before.after;
+                block = cpu.linkFrom == null && cpu.code.isAt(after, cpu.codeAddress(), cpu.codeMode)
+                        ? after
+                        : lookUp();
+            }
+            if (before.after != block) {
+                before.after = block;
+            }
+        }
+        cpu.next = null;
+        // Programs are larger than the host's caches when they are decoded: while this block runs, the next one
+        // arrives.
+        block.after.fetch();
+        return block;
     }
 
     final Block lookUp() {
