@@ -2,6 +2,7 @@ package dev.kagami.cpu.x86.interpreter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.kagami.cpu.ExitReason;
 import java.util.Arrays;
 import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
@@ -47,6 +48,33 @@ final class CodeCacheTest {
             cpu.readLong(TestMachine.DATA);
             cpu.mmu.flushPage(TestMachine.DATA);
             assertThat(cpu.code.generation).isEqualTo(generation);
+        }
+    }
+
+    @Test
+    void aReturnThatWentToAPageGoesToWhatTheAddressMeansByNow() {
+        try (TestMachine machine = TestMachine.inLongMode()) {
+            Cpu cpu = machine.cpu;
+            long page = 0x10_0000;
+            // inc eax, or add eax, 16; jmp rbx
+            machine.memory.write(0x20_1000, HexFormat.of().parseHex("ffc0ffe3"));
+            machine.memory.write(0x20_2000, HexFormat.of().parseHex("83c010ffe3"));
+            machine.memory.writeLong(pageTableEntry(cpu, page), 0x20_1000 | 7);
+            // push rsi; ret; dec ecx; cmp ecx, 1; jne over the next two; mov [rbp], r8; invlpg [rsi]; test ecx, ecx;
+            // jne to the start; hlt
+            machine.memory.write(
+                    TestMachine.CODE,
+                    HexFormat.of()
+                            .parseHex("56c3" + "ffc9" + "83f9017507" + "4c894500" + "0f013e" + "85c975ec" + "f4"));
+            cpu.r[Cpu.RIP] = TestMachine.CODE;
+            cpu.r[Cpu.RAX] = 0;
+            cpu.r[Cpu.RBX] = TestMachine.CODE + 2;
+            cpu.r[Cpu.RCX] = 4;
+            cpu.r[Cpu.RSI] = page;
+            cpu.r[Cpu.RBP] = pageTableEntry(cpu, page);
+            cpu.r[8] = 0x20_2000 | 7;
+            assertThat(machine.runDelivering()).isEqualTo(ExitReason.HALTED);
+            assertThat(cpu.r[Cpu.RAX]).isEqualTo(3 + 16);
         }
     }
 
