@@ -363,8 +363,7 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
             }
         }
         cpu.next = null;
-        // Programs are larger than the host's caches when they are decoded: while this block runs, the next one
-        // arrives.
+        // Decoded, programs are larger than the host's caches: while this block runs, the next one arrives.
         block.after.fetch();
         return block;
     }
