@@ -286,6 +286,7 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
         try {
             while (cpu.events() == 0) {
                 Block before = block;
+                // No block's instruction is at fault when the next one can't be fetched.
                 block = null;
                 block = follow(before);
                 i = 0;
@@ -358,6 +359,7 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
                         ? after
                         : lookUp();
             }
+            // Most go where they went: a store would only make a line of the host's caches dirty.
             if (before.after != block) {
                 before.after = block;
             }
