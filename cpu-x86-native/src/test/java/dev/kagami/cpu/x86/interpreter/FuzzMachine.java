@@ -6,6 +6,7 @@ import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Timers;
 import dev.kagami.cpu.Vcpu;
 import dev.kagami.cpu.X86State;
+import dev.kagami.cpu.x86.decode.Decoder;
 import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.memory.GuestMemory;
 import java.lang.foreign.ValueLayout;
@@ -167,6 +168,29 @@ final class FuzzMachine implements AutoCloseable {
                         || opcode == 0xBD;
             default -> false;
         };
+    }
+
+    /**
+     * {@return whether a CPU that was left may be where one that runs instruction by instruction won't stop: in the midst of a repeated
+     * string instruction, about to attend to an event, or with an interrupt shadow, which the interpreter keeps too long}
+     */
+    static boolean isUnsettled(Cpu cpu) {
+        return cpu.events() != 0 || cpu.interruptShadow || isAtRepetition(cpu);
+    }
+
+    private static boolean isAtRepetition(Cpu cpu) {
+        byte[] bytes = new byte[Instruction.MAX_LENGTH];
+        for (int i = 0; i < bytes.length; i++) {
+            long offset = translate(cpu, cpu.r[Cpu.RIP] + i);
+            bytes[i] = offset < 0 ? 0 : cpu.ram.get(ValueLayout.JAVA_BYTE, offset);
+        }
+        Instruction instruction = new Instruction();
+        return new Decoder().decode(bytes, 0, bytes.length, 64, instruction) == Decoder.OK
+                && instruction.encoding == Instruction.ENCODING_LEGACY
+                && instruction.map == Instruction.MAP_PRIMARY
+                && (instruction.rep || instruction.repne)
+                && (instruction.opcode >= 0xA4 && instruction.opcode <= 0xAF
+                        || instruction.opcode >= 0x6C && instruction.opcode <= 0x6F);
     }
 
     // ---------------------------------------------------------------- loading
@@ -763,7 +787,7 @@ final class FuzzMachine implements AutoCloseable {
 
         @Override
         public void writeMmio(long address, int size, long value) {
-            mix(address, size, value);
+            mix(address, size, size == 8 ? value : value & (1L << 8 * size) - 1);
         }
 
         @Override

@@ -6,15 +6,12 @@ import dev.kagami.cpu.CpuModel;
 import dev.kagami.cpu.ProcessorConfig;
 import dev.kagami.cpu.Timers;
 import dev.kagami.cpu.Vcpu;
-import dev.kagami.cpu.x86.decode.Decoder;
-import dev.kagami.cpu.x86.decode.Instruction;
 import dev.kagami.memory.GuestMemory;
 import dev.kagami.platform.MachineEvent;
 import dev.kagami.platform.PcConfig;
 import dev.kagami.platform.PcMachine;
 import dev.kagami.platform.acpi.AcpiTables;
 import java.io.ByteArrayOutputStream;
-import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -25,8 +22,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A PC with one CPU in which nothing depends on the host: its time is the number of instructions run, a nanosecond each,
- * and timers expire only when it is told to look at them.
+ * A PC with one CPU in which nothing depends on the host: its time is the number of instructions run, a nanosecond each, and
+ * goes on, and timers expire, only when it is told so: in between, engines differ in when they count what they have run.
  */
 final class LockstepPc implements AutoCloseable {
     final GuestMemory memory;
@@ -36,8 +33,6 @@ final class LockstepPc implements AutoCloseable {
     private final InterpreterProcessors processors;
     final Cpu cpu;
     final InterpreterVcpu vcpu;
-    private final Decoder decoder = new Decoder();
-    private final Instruction instruction = new Instruction();
 
     LockstepPc(long size, BootSource source, Function<Cpu, Vcpu> drive) {
         memory = GuestMemory.allocate(size);
@@ -48,7 +43,6 @@ final class LockstepPc implements AutoCloseable {
                 new ProcessorConfig(1, CpuModel.MAX, null), memory, machine.bus(), timers, drive);
         machine.connect(processors);
         cpu = processors.cpu(0);
-        timers.cpu = cpu;
         vcpu = (InterpreterVcpu) processors.vcpus().getFirst();
         vcpu.setState(BootLoader.load(memory, machine.memoryMap(), machine.writeTables(), source)
                 .initialState(vcpu.state()));
@@ -56,24 +50,9 @@ final class LockstepPc implements AutoCloseable {
         memory.write(AcpiTables.GENERATION_ADDRESS, new byte[16]);
     }
 
-    /** Runs the timers that have expired. */
-    void expireTimers() {
-        timers.expire();
-    }
-
-    /** {@return whether the next instruction is a repeated string instruction} */
-    boolean isAtRepetition() {
-        byte[] bytes = new byte[Instruction.MAX_LENGTH];
-        for (int i = 0; i < bytes.length; i++) {
-            long offset = FuzzMachine.translate(cpu, cpu.r[Cpu.RIP] + i);
-            bytes[i] = offset < 0 ? 0 : cpu.ram.get(ValueLayout.JAVA_BYTE, offset);
-        }
-        return decoder.decode(bytes, 0, bytes.length, 64, instruction) == Decoder.OK
-                && instruction.encoding == Instruction.ENCODING_LEGACY
-                && instruction.map == Instruction.MAP_PRIMARY
-                && (instruction.rep || instruction.repne)
-                && (instruction.opcode >= 0xA4 && instruction.opcode <= 0xAF
-                        || instruction.opcode >= 0x6C && instruction.opcode <= 0x6F);
+    /** Lets the time go on up to now, and runs the timers that have expired. */
+    void tick() {
+        timers.tick(cpu.retired);
     }
 
     /** {@return what the guest has done to the machine, if anything} */
@@ -96,18 +75,18 @@ final class LockstepPc implements AutoCloseable {
     }
 
     private static final class CountingTimers implements Timers {
-        private @Nullable Cpu cpu;
+        private long now;
         private final List<CountingTimer> all = new ArrayList<>();
 
         @Override
         public long nanoTime() {
-            Cpu counted = cpu;
-            return counted == null ? 0 : counted.retired;
+            return now;
         }
 
-        void expire() {
+        void tick(long time) {
+            now = time;
             for (CountingTimer timer : all) {
-                if (timer.armed && timer.deadline - nanoTime() <= 0) {
+                if (timer.armed && timer.deadline - now <= 0) {
                     timer.armed = false;
                     timer.action.run();
                 }

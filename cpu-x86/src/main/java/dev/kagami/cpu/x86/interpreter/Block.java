@@ -40,6 +40,15 @@ final class Block {
     /** The block that ran after this one the last time; at first the block itself. */
     Block after = this;
 
+    /** How often {@link TraceRecorder} met the block in the window of {@link #sampledIn}. */
+    byte samples;
+
+    byte sampledIn;
+
+    /** Runs in place of the block where it is current. */
+    @org.jspecify.annotations.Nullable
+    Trace trace;
+
     @org.jspecify.annotations.Nullable
     Block nextInBucket;
 
@@ -71,6 +80,7 @@ final class Block {
         linear = NOWHERE;
         // What is dropped must not keep more of it.
         after = this;
+        trace = null;
         int end = 0;
         int before = 0;
         for (int i = 0; i < ops.length; i++) {

@@ -66,6 +66,9 @@ final class CodeCache implements CodeWriteListener {
     /** Counts the times that translations were forgotten; where a block was found is good for one generation. */
     int generation = 1;
 
+    /** Counts the times that translations were forgotten or code dropped; what spans blocks is good for one epoch. */
+    int epoch = 1;
+
     /** The last generation in which a block was found on a linear page; pages share entries. */
     private final int[] foundOn = new int[ENTRIES];
 
@@ -286,9 +289,28 @@ final class CodeCache implements CodeWriteListener {
         return opCount;
     }
 
+    private void newGeneration() {
+        generation++;
+        epoch++;
+    }
+
+    /**
+     * {@return whether a block is at an address, as far as can be told without a page walk; if so it is found there in this generation}
+     */
+    boolean isKnownAt(Block block, long linear) {
+        if (block.linear != linear || block.generation != generation) {
+            if (knownPage(linear) != block.page) {
+                return false;
+            }
+            found(block, linear);
+        }
+        return true;
+    }
+
     /** Drops a page's code, so that it is an ordinary data page until code of it runs again. */
     private void drop(CodePage page) {
         page.invalidate();
+        epoch++;
         opCount -= page.ops();
         set(page.number, null);
         pageCount--;
@@ -363,7 +385,7 @@ final class CodeCache implements CodeWriteListener {
                 cache.flush(keepGlobal);
             }
         }
-        generation++;
+        newGeneration();
     }
 
     /** Forgets what is not global of an address space; {@link #flushSupervisor} must follow if that is the current one. */
@@ -380,7 +402,7 @@ final class CodeCache implements CodeWriteListener {
         if (cache != null) {
             cache.flush(true);
         }
-        generation++;
+        newGeneration();
     }
 
     /**
@@ -397,7 +419,7 @@ final class CodeCache implements CodeWriteListener {
         }
         // Most pages that are dropped one by one are data.
         if (shift != Mmu.PAGE_SHIFT || foundOn[slot(address)] == generation) {
-            generation++;
+            newGeneration();
         }
     }
 }

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -154,6 +155,10 @@ public final class Cpu {
     final int index;
     final GuestMemory memory;
     final MemorySegment ram;
+
+    /** The same if it isn't too large for a buffer, which is less work for the JVM's compilers. */
+    final @Nullable ByteBuffer ramBuffer;
+
     final Bus bus;
     final Timers timers;
     final Mmu mmu;
@@ -250,6 +255,9 @@ public final class Cpu {
     /** Which of its two ways that branch went. */
     boolean linkTaken;
 
+    /** The instruction of a {@link Trace} that may be about to fault, see {@link Trace#position}. */
+    int position;
+
     /** Instructions retired up to the start of the current block. */
     long retired;
 
@@ -309,6 +317,7 @@ public final class Cpu {
         rendezvous = processors.rendezvous();
         this.memory = memory;
         this.ram = memory.segment();
+        ramBuffer = memory.size() <= Integer.MAX_VALUE ? ram.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN) : null;
         this.bus = bus;
         this.timers = timers;
         mmu = new Mmu(this);
@@ -665,10 +674,15 @@ public final class Cpu {
     }
 
     private void setIncDec(long x, boolean overflow, boolean adjust) {
-        long aux = flagAux & 1L << 63;
-        aux |= aux >>> 1;
         flagResult = x;
-        flagAux = (overflow ? aux ^ 1L << 62 : aux) | (adjust ? 8 : 0);
+        flagAux = incDecAux(flagAux, overflow, adjust);
+    }
+
+    /** {@return {@link #flagAux} behind INC or DEC} */
+    static long incDecAux(long before, boolean overflow, boolean adjust) {
+        long aux = before & 1L << 63;
+        aux |= aux >>> 1;
+        return (overflow ? aux ^ 1L << 62 : aux) | (adjust ? 8 : 0);
     }
 
     /** {@return CF as 0 or 1} */
@@ -685,11 +699,11 @@ public final class Cpu {
     }
 
     boolean signFlag() {
-        return (flagResult ^ flagAux << 63) < 0;
+        return sign(flagResult, flagAux);
     }
 
     boolean overflowFlag() {
-        return (flagAux ^ flagAux << 1) < 0;
+        return overflow(flagAux);
     }
 
     boolean adjustFlag() {
@@ -697,13 +711,25 @@ public final class Cpu {
     }
 
     boolean parityFlag() {
-        int x = (int) (flagResult ^ flagAux >>> 8) & 0xFF;
+        return parity(flagResult, flagAux);
+    }
+
+    private static boolean sign(long result, long aux) {
+        return (result ^ aux << 63) < 0;
+    }
+
+    private static boolean overflow(long aux) {
+        return (aux ^ aux << 1) < 0;
+    }
+
+    private static boolean parity(long result, long aux) {
+        int x = (int) (result ^ aux >>> 8) & 0xFF;
         return (Integer.bitCount(x) & 1) == 0;
     }
 
     /** {@return whether SF differs from OF} */
-    boolean less() {
-        return (flagResult ^ flagAux << 63 ^ flagAux ^ flagAux << 1) < 0;
+    private static boolean less(long result, long aux) {
+        return (result ^ aux << 63 ^ aux ^ aux << 1) < 0;
     }
 
     /**
@@ -713,15 +739,27 @@ public final class Cpu {
      * @return whether it holds
      */
     boolean condition(int code) {
+        return condition(code, flagResult, flagAux);
+    }
+
+    /**
+     * Evaluates a condition code.
+     *
+     * @param code the low four bits of Jcc, SETcc or CMOVcc (SDM 2D B.1.4.7)
+     * @param result what {@link #flagResult} is
+     * @param aux what {@link #flagAux} is
+     * @return whether it holds
+     */
+    static boolean condition(int code, long result, long aux) {
         boolean value = switch (code >> 1) {
-            case 0 -> overflowFlag();
-            case 1 -> carryFlag();
-            case 2 -> zeroFlag();
-            case 3 -> carryFlag() || zeroFlag();
-            case 4 -> signFlag();
-            case 5 -> parityFlag();
-            case 6 -> less();
-            default -> less() || zeroFlag();
+            case 0 -> overflow(aux);
+            case 1 -> aux < 0;
+            case 2 -> result == 0;
+            case 3 -> aux < 0 || result == 0;
+            case 4 -> sign(result, aux);
+            case 5 -> parity(result, aux);
+            case 6 -> less(result, aux);
+            default -> less(result, aux) || result == 0;
         };
         return value ^ (code & 1) != 0;
     }

@@ -61,7 +61,7 @@ final class FusedOps {
         }
     }
 
-    private static boolean holds64(int condition, long a, long b) {
+    static boolean holds64(int condition, long a, long b) {
         return switch (condition) {
             case 2 -> Long.compareUnsigned(a, b) < 0;
             case 3 -> Long.compareUnsigned(a, b) >= 0;

@@ -18,6 +18,7 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
     final Cpu cpu;
     final BlockBuilder builder;
     private final @Nullable PrintStream trace;
+    private final TraceRecorder recorder;
 
     /** Other CPUs and devices could see accesses in an order that x86 doesn't have (SDM 3A 9.2), if nothing were done about it. */
     private final boolean ordering;
@@ -33,13 +34,22 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
     int exceptionErrorCode = -1;
 
     InterpreterVcpu(Cpu cpu, @Nullable PrintStream trace) {
-        this(cpu, trace, !HOSTS_OF_X86.contains(System.getProperty("os.arch")));
+        this(cpu, trace, TraceRecorder.Mode.HOT);
     }
 
-    InterpreterVcpu(Cpu cpu, @Nullable PrintStream trace, boolean ordering) {
+    InterpreterVcpu(Cpu cpu, @Nullable PrintStream trace, TraceRecorder.Mode traces) {
+        this(cpu, trace, !HOSTS_OF_X86.contains(System.getProperty("os.arch")), traces);
+    }
+
+    InterpreterVcpu(Cpu cpu, @Nullable PrintStream trace, boolean ordering, TraceRecorder.Mode traces) {
+        this(cpu, trace, ordering, new TraceRecorder(cpu, traces, ordering));
+    }
+
+    InterpreterVcpu(Cpu cpu, @Nullable PrintStream trace, boolean ordering, TraceRecorder recorder) {
         this.cpu = cpu;
         this.trace = trace;
         this.ordering = ordering;
+        this.recorder = recorder;
         builder = new BlockBuilder(cpu);
         CpuState.reset(cpu);
     }
@@ -280,7 +290,9 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
     /** Runs blocks until an event is pending or an instruction faulted. */
     void runBlocks() {
         Cpu cpu = this.cpu;
+        TraceRecorder recorder = this.recorder;
         Block block = null;
+        Trace hot = null;
         int i = 0;
         cpu.linkFrom = null;
         try {
@@ -288,7 +300,13 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
                 Block before = block;
                 // No block's instruction is at fault when the next one can't be fetched.
                 block = null;
+                hot = null;
                 block = follow(before);
+                hot = recorder.find(block);
+                if (hot != null) {
+                    hot.run(cpu);
+                    continue;
+                }
                 i = 0;
                 Op[] ops = block.ops;
                 // Unrolled, because the JVM's compiler reloads all that is live, not just this, at each turn of a loop.
@@ -310,10 +328,12 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
                         break;
                     }
                 }
-                cpu.retired += block.instructions;
+                recorder.ran(block);
             }
         } catch (Fault fault) {
-            leave(block, i, fault);
+            leave(block, hot, i, fault);
+        } finally {
+            recorder.interrupt();
         }
     }
 
@@ -323,21 +343,30 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
      */
     private void runBlocksInOrder() {
         Block block = null;
+        Trace hot = null;
         int i = 0;
         cpu.linkFrom = null;
         try {
             while (cpu.events() == 0) {
                 Block before = block;
                 block = null;
+                hot = null;
                 block = follow(before);
+                hot = recorder.find(block);
+                if (hot != null) {
+                    hot.run(cpu);
+                    continue;
+                }
                 for (i = 0; i < block.ops.length; i++) {
                     block.ops[i].execute(cpu);
                     fence();
                 }
-                cpu.retired += block.instructions;
+                recorder.ran(block);
             }
         } catch (Fault fault) {
-            leave(block, i, fault);
+            leave(block, hot, i, fault);
+        } finally {
+            recorder.interrupt();
         }
     }
 
@@ -423,9 +452,20 @@ public sealed class InterpreterVcpu implements Vcpu permits TranslatingVcpu {
     }
 
     /** Keeps the order that x86 does: all but that of a store and a load behind it. */
-    private static void fence() {
+    static void fence() {
         VarHandle.acquireFence();
         VarHandle.storeStoreFence();
+    }
+
+    /** Leaves a block, or the trace that ran in its place, at an instruction that did not complete. */
+    private void leave(@Nullable Block block, @Nullable Trace hot, int i, Fault fault) {
+        if (hot == null) {
+            leave(block, i, fault);
+            return;
+        }
+        int number = Trace.block(cpu.position);
+        cpu.r[Cpu.RIP] = hot.starts[number];
+        leave(hot.blocks[number], Trace.op(cpu.position), fault);
     }
 
     /** Leaves a block at an instruction that did not complete. */

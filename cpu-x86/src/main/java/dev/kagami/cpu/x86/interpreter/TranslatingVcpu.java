@@ -30,7 +30,7 @@ public abstract non-sealed class TranslatingVcpu extends InterpreterVcpu impleme
      * @param cpu the state to drive
      */
     protected TranslatingVcpu(Cpu cpu) {
-        super(cpu, null);
+        super(cpu, null, TraceRecorder.Mode.OFF);
     }
 
     /** Starts telling this object of events and flushes; to be called when it is fully made. */

@@ -10,5 +10,7 @@
  * <p>Flags are lazy: an arithmetic instruction stores its result and its carries ({@link dev.kagami.cpu.x86.interpreter.Cpu}),
  * and whoever needs a flag derives it. Faults are a preallocated exception thrown from an instruction that has not changed
  * any state yet.
+ *
+ * <p>Blocks that stay hot run as {@link dev.kagami.cpu.x86.interpreter.Trace}s, JVM bytecode for several blocks in a row.
  */
 package dev.kagami.cpu.x86.interpreter;

@@ -78,6 +78,37 @@ final class CodeCacheTest {
         }
     }
 
+    @Test
+    void aTraceOverAPageIsNotRunWhenTheAddressMeansAnotherOne() {
+        try (TestMachine machine =
+                TestMachine.inLongMode(cpu -> new InterpreterVcpu(cpu, null, TraceRecorder.Mode.EAGER))) {
+            Cpu cpu = machine.cpu;
+            long page = 0x10_0000;
+            // inc eax, or add eax, 16; jmp rbx
+            machine.memory.write(0x20_1000, HexFormat.of().parseHex("ffc0ffe3"));
+            machine.memory.write(0x20_2000, HexFormat.of().parseHex("83c010ffe3"));
+            // push rsi; ret; dec ecx; jne to the start; hlt
+            machine.memory.write(TestMachine.CODE, HexFormat.of().parseHex("56c3" + "ffc975fa" + "f4"));
+            machine.memory.writeLong(pageTableEntry(cpu, page), 0x20_1000 | 7);
+            assertThat(returns(machine, page)).isEqualTo(5);
+            assertThat(cpu.code.find(TestMachine.CODE, cpu.codeMode).trace).isNotNull();
+            machine.memory.writeLong(pageTableEntry(cpu, page), 0x20_2000 | 7);
+            cpu.mmu.flushPage(page);
+            assertThat(returns(machine, page)).isEqualTo(5 * 16);
+        }
+    }
+
+    private static long returns(TestMachine machine, long page) {
+        Cpu cpu = machine.cpu;
+        cpu.r[Cpu.RIP] = TestMachine.CODE;
+        cpu.r[Cpu.RAX] = 0;
+        cpu.r[Cpu.RBX] = TestMachine.CODE + 2;
+        cpu.r[Cpu.RCX] = 5;
+        cpu.r[Cpu.RSI] = page;
+        assertThat(machine.runDelivering()).isEqualTo(ExitReason.HALTED);
+        return cpu.r[Cpu.RAX];
+    }
+
     private static long pageTableEntry(Cpu cpu, long linear) {
         return (cpu.cr3 & -Mmu.PAGE_SIZE) + 0x3000 + (linear >>> Mmu.PAGE_SHIFT) * 8;
     }

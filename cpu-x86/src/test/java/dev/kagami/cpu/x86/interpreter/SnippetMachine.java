@@ -26,13 +26,32 @@ final class SnippetMachine implements AutoCloseable {
     private static final long DATA_PHYSICAL = 0x10_2000;
     private static final long USER_TABLE = 0x67; // present, writable, user, accessed, dirty
 
-    private final GuestMemory memory = GuestMemory.allocate(GuestMemory.MIN_SIZE);
+    private final GuestMemory memory;
     final Cpu cpu;
     private final Decoder decoder = new Decoder();
     private final Instruction instruction = new Instruction();
     private final BlockBuilder builder;
 
     private final @Nullable InterpreterVcpu translating;
+    private boolean twice;
+    private int traces;
+
+    /**
+     * {@return a machine whose {@link #runBlocks} runs the code once, which makes traces of it, and then those}
+     *
+     * @param size bytes of RAM
+     */
+    static SnippetMachine traced(long size) {
+        SnippetMachine machine =
+                new SnippetMachine(size, cpu -> new InterpreterVcpu(cpu, null, TraceRecorder.Mode.EAGER));
+        machine.twice = true;
+        return machine;
+    }
+
+    /** {@return how many snippets began with a trace the second time} */
+    int traces() {
+        return traces;
+    }
 
     SnippetMachine() {
         this(null);
@@ -44,6 +63,11 @@ final class SnippetMachine implements AutoCloseable {
      * @param drive makes the virtual CPU, or null for none
      */
     SnippetMachine(@Nullable Function<Cpu, Vcpu> drive) {
+        this(GuestMemory.MIN_SIZE, drive);
+    }
+
+    private SnippetMachine(long size, @Nullable Function<Cpu, Vcpu> drive) {
+        memory = GuestMemory.allocate(size);
         ProcessorConfig config = new ProcessorConfig(1, CpuModel.MAX, null);
         InterpreterProcessors processors = drive == null
                 ? new InterpreterProcessors(config, memory, new NoBus(), new NoTimers())
@@ -127,6 +151,16 @@ final class SnippetMachine implements AutoCloseable {
         state.errorCode = -1;
         if (translating != null) {
             runTranslating(translating, state, code.length);
+            if (twice) {
+                load(state);
+                r[Cpu.RIP] = MachineState.CODE;
+                state.exception = -1;
+                state.errorCode = -1;
+                runTranslating(translating, state, code.length);
+                cpu.r[Cpu.RIP] = MachineState.CODE;
+                Block first = cpu.code.find(MachineState.CODE, cpu.codeMode);
+                traces += first != null && first.trace != null && first.trace.isCurrent(cpu) ? 1 : 0;
+            }
             store(state);
             return;
         }

@@ -73,6 +73,9 @@ final class TestMachine implements AutoCloseable {
     final Vcpu vcpu;
     private final BlockBuilder builder;
 
+    /** Everything runs as traces; tests run a second time with this. */
+    private static final boolean TRACES = Boolean.getBoolean("kagami.tests.traces");
+
     /** Makes a machine in real mode with 4 MiB. */
     TestMachine() {
         this(4 << 20);
@@ -84,7 +87,11 @@ final class TestMachine implements AutoCloseable {
      * @param size bytes of RAM
      */
     TestMachine(long size) {
-        this(size, cpu -> new InterpreterVcpu(cpu, null));
+        this(
+                size,
+                cpu -> TRACES
+                        ? new InterpreterVcpu(cpu, null, false, new AtOnceRecorder(cpu))
+                        : new InterpreterVcpu(cpu, null));
     }
 
     /**
@@ -118,6 +125,13 @@ final class TestMachine implements AutoCloseable {
     /** {@return a machine with 4 MiB in 64-bit mode, privilege level 0} */
     static TestMachine inLongMode() {
         TestMachine machine = new TestMachine();
+        machine.longMode();
+        return machine;
+    }
+
+    /** {@return the same with another engine} */
+    static TestMachine inLongMode(Function<Cpu, Vcpu> drive) {
+        TestMachine machine = new TestMachine(4 << 20, drive);
         machine.longMode();
         return machine;
     }
