@@ -56,8 +56,7 @@ final class TraceLeader implements Leader {
                 cpu.signal(Cpu.EVENT_KICK);
             }
             if (runs == 0 && block.trace == null && mayBegin(block)) {
-                long[] starts = {cpu.r[Cpu.RIP]};
-                TraceCompiler.compileNow(new TraceCompiler.Plan(cpu, new Block[] {block}, starts, false, ordering));
+                AtOnceRecorder.make(cpu, block, ordering);
             }
             return super.find(block);
         }

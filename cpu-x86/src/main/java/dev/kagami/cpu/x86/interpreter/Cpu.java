@@ -663,23 +663,27 @@ public final class Cpu {
 
     /** Sets the flags of INC: all but CF. {@code x} is the sign-extended result, {@code bits} its size. */
     void flagsInc(int bits, long x) {
-        boolean overflow = x == Long.MIN_VALUE >> 64 - bits;
-        setIncDec(x, overflow, (x & 15) == 0);
+        flagResult = x;
+        flagAux = incAux(flagAux, x, bits);
     }
 
     /** Sets the flags of DEC: all but CF. {@code x} is the sign-extended result, {@code bits} its size. */
     void flagsDec(int bits, long x) {
-        boolean overflow = x == Long.MAX_VALUE >> 64 - bits;
-        setIncDec(x, overflow, (x & 15) == 15);
-    }
-
-    private void setIncDec(long x, boolean overflow, boolean adjust) {
         flagResult = x;
-        flagAux = incDecAux(flagAux, overflow, adjust);
+        flagAux = decAux(flagAux, x, bits);
     }
 
-    /** {@return {@link #flagAux} behind INC or DEC} */
-    static long incDecAux(long before, boolean overflow, boolean adjust) {
+    /** {@return {@link #flagAux} behind an INC with a result, sign-extended from its size} */
+    static long incAux(long before, long x, int bits) {
+        return incDecAux(before, x == Long.MIN_VALUE >> 64 - bits, (x & 15) == 0);
+    }
+
+    /** {@return {@link #flagAux} behind a DEC with a result, sign-extended from its size} */
+    static long decAux(long before, long x, int bits) {
+        return incDecAux(before, x == Long.MAX_VALUE >> 64 - bits, (x & 15) == 15);
+    }
+
+    private static long incDecAux(long before, boolean overflow, boolean adjust) {
         long aux = before & 1L << 63;
         aux |= aux >>> 1;
         return (overflow ? aux ^ 1L << 62 : aux) | (adjust ? 8 : 0);

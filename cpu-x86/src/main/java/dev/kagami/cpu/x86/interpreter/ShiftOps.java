@@ -15,13 +15,13 @@ final class ShiftOps {
     private static final int ROR = 1;
     private static final int RCL = 2;
     private static final int RCR = 3;
-    private static final int SHL = 4;
-    private static final int SHR = 5;
-    private static final int SAL = 6;
-    private static final int SAR = 7;
+    static final int SHL = 4;
+    static final int SHR = 5;
+    static final int SAL = 6;
+    static final int SAR = 7;
 
     /** The carry out of the last bit and the one below it in {@link Cpu#flagAux}. */
-    private static final long CARRIES = 3L << 62;
+    static final long CARRIES = 3L << 62;
 
     private ShiftOps() {}
 

@@ -597,27 +597,26 @@ final class TraceCode {
 
     /** Computes {@link #A} and {@link #B} to {@link #X}, with anything above the size, and sets the flags. */
     private void compute(int operation, int size) {
-        int bits = 8 * size;
         switch (operation) {
             case AluOps.ADD -> {
                 code.lload(A).lload(B).ladd().lstore(X);
-                arithmetic("addAux", bits, size);
+                arithmetic("addAux", size);
             }
             case AluOps.ADC -> {
                 needFlags();
                 code.lload(A).lload(B).ladd();
                 code.lload(AUXILIARY).loadConstant(63).lushr().ladd().lstore(X);
-                arithmetic("addAux", bits, size);
+                arithmetic("addAux", size);
             }
             case AluOps.SBB -> {
                 needFlags();
                 code.lload(A).lload(B).lsub();
                 code.lload(AUXILIARY).loadConstant(63).lushr().lsub().lstore(X);
-                arithmetic("subAux", bits, size);
+                arithmetic("subAux", size);
             }
             case AluOps.SUB, AluOps.CMP -> {
                 code.lload(A).lload(B).lsub().lstore(X);
-                arithmetic("subAux", bits, size);
+                arithmetic("subAux", size);
                 if (operation == AluOps.CMP) {
                     origin = Origin.COMPARISON;
                 }
@@ -649,8 +648,8 @@ final class TraceCode {
                 code.lstore(RESULT);
                 code.lload(AUXILIARY)
                         .lload(RESULT)
-                        .loadConstant(bits)
-                        .invokestatic(RUNTIME, operation == AluOps.INC ? "incAux" : "decAux", AUX_OF_AUX)
+                        .loadConstant(8 * size)
+                        .invokestatic(CPU_CLASS, operation == AluOps.INC ? "incAux" : "decAux", AUX_OF_AUX)
                         .lstore(AUXILIARY);
                 flagsChanged(Origin.ANY);
             }
@@ -658,11 +657,11 @@ final class TraceCode {
         }
     }
 
-    private void arithmetic(String aux, int bits, int size) {
+    private void arithmetic(String aux, int size) {
         code.lload(A)
                 .lload(B)
                 .lload(X)
-                .loadConstant(bits)
+                .loadConstant(8 * size)
                 .invokestatic(RUNTIME, aux, AUX)
                 .lstore(AUXILIARY);
         code.lload(X);
@@ -736,26 +735,26 @@ final class TraceCode {
     }
 
     private boolean shift(Instruction in, int size, int count) {
-        int operation = in.group() == 6 ? 4 : in.group();
+        int operation = in.group() == ShiftOps.SAL ? ShiftOps.SHL : in.group();
         int n = count & (size == 8 ? 63 : 31);
-        if (in.isMemory() || size < 4 || n == 0 || operation < 4) {
+        if (in.isMemory() || size < 4 || n == 0 || operation < ShiftOps.SHL) {
             return false;
         }
         load(in.rm);
-        if (operation == 5) {
+        if (operation == ShiftOps.SHR) {
             zeroExtend(size);
-        } else if (operation == 7) {
+        } else if (operation == ShiftOps.SAR) {
             signExtend(size);
         }
         origin = Origin.ANY;
         int bits = 8 * size;
         switch (operation) {
-            case 4 -> {
+            case ShiftOps.SHL -> {
                 code.loadConstant(64 - bits + n - 1).lshl().lstore(X);
                 code.lload(X).invokestatic(RUNTIME, "shiftLeftAux", SHIFT_AUX).lstore(AUXILIARY);
                 code.lload(X).iconst_1().lshl().loadConstant(64 - bits).lshr().lstore(RESULT);
             }
-            case 5 -> {
+            case ShiftOps.SHR -> {
                 code.loadConstant(n - 1).lushr().lstore(X);
                 code.lload(X).loadConstant(bits).invokestatic(RUNTIME, "shiftRightAux", SHIFT_RIGHT_AUX);
                 code.lstore(AUXILIARY);
@@ -817,17 +816,13 @@ final class TraceCode {
                 }
                 load(low);
                 code.lstore(VALUE);
-                push(() -> {});
+                push();
             }
             case 0x58, 0x59, 0x5A, 0x5B, 0x5C, 0x5D, 0x5E, 0x5F -> {
                 if (size == 2) {
                     return false;
                 }
-                load(Cpu.RSP);
-                read(8);
-                load(Cpu.RSP);
-                code.loadConstant(8L).ladd();
-                store(Cpu.RSP);
+                pop(Cpu.RSP);
                 store(low);
             }
             case 0x63 -> {
@@ -843,7 +838,7 @@ final class TraceCode {
                     return false;
                 }
                 code.loadConstant(in.immediate).lstore(VALUE);
-                push(() -> {});
+                push();
             }
             case 0x80 -> first(in, in.group(), 1, () -> code.loadConstant(in.immediate));
             case 0x81, 0x83 -> first(in, in.group(), size, () -> code.loadConstant(in.immediate));
@@ -922,11 +917,7 @@ final class TraceCode {
                 if (size == 2) {
                     return false;
                 }
-                load(Cpu.RBP);
-                read(8);
-                load(Cpu.RBP);
-                code.loadConstant(8L).ladd();
-                store(Cpu.RSP);
+                pop(Cpu.RBP);
                 store(Cpu.RBP);
             }
             case 0xF6, 0xF7 -> {
@@ -959,14 +950,20 @@ final class TraceCode {
     }
 
     /** Pushes {@link #VALUE} on the guest's stack. */
-    private void push(Runnable completion) {
+    private void push() {
         load(Cpu.RSP);
         code.loadConstant(-8L).ladd().lstore(ADDRESS);
-        write(8, () -> {
-            code.aload(R).loadConstant(Cpu.RSP).lload(ADDRESS).lastore();
-            completion.run();
-        });
+        write(8, () -> code.aload(R).loadConstant(Cpu.RSP).lload(ADDRESS).lastore());
         code.lload(ADDRESS);
+        store(Cpu.RSP);
+    }
+
+    /** Pushes what is on the guest's stack where a register points, and has the stack pointer point behind it. */
+    private void pop(int pointer) {
+        load(pointer);
+        read(8);
+        load(pointer);
+        code.loadConstant(8L).ladd();
         store(Cpu.RSP);
     }
 
@@ -1073,7 +1070,7 @@ final class TraceCode {
                         code.loadConstant(behind).lstore(VALUE);
                         // What leaves does so at the target.
                         behind = next;
-                        push(() -> {});
+                        push();
                         return;
                     }
                 }

@@ -11,7 +11,6 @@ final class TraceRuntime {
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final long CARRIES = 3L << 62;
 
     private TraceRuntime() {}
 
@@ -129,26 +128,16 @@ final class TraceRuntime {
     }
 
     private static long aux(long carries, int bits) {
-        return carries << 64 - bits & CARRIES | carries & 8;
-    }
-
-    /** Of INC: {@code x} is the sign-extended result. */
-    static long incAux(long aux, long x, int bits) {
-        return Cpu.incDecAux(aux, x == Long.MIN_VALUE >> 64 - bits, (x & 15) == 0);
-    }
-
-    /** Of DEC: {@code x} is the sign-extended result. */
-    static long decAux(long aux, long x, int bits) {
-        return Cpu.incDecAux(aux, x == Long.MAX_VALUE >> 64 - bits, (x & 15) == 15);
+        return carries << 64 - bits & ShiftOps.CARRIES | carries & 8;
     }
 
     /** With CF as the lowest bit of {@code carry}. */
     static long carryAux(long aux, long carry) {
-        return (aux >>> 63 ^ carry & 1) != 0 ? aux ^ CARRIES : aux;
+        return (aux >>> 63 ^ carry & 1) != 0 ? aux ^ ShiftOps.CARRIES : aux;
     }
 
     static long shiftLeftAux(long almost) {
-        return almost & CARRIES;
+        return almost & ShiftOps.CARRIES;
     }
 
     static long shiftRightAux(long almost, int bits) {
@@ -156,7 +145,7 @@ final class TraceRuntime {
     }
 
     static long shiftRightArithmeticAux(long almost) {
-        return almost << 63 >> 1 & CARRIES;
+        return almost << 63 >> 1 & ShiftOps.CARRIES;
     }
 
     // ---------------------------------------------------------------- ways out

@@ -11,12 +11,17 @@ class AtOnceRecorder extends TraceRecorder {
         this.cpu = cpu;
     }
 
+    /** Makes a trace of a block that is about to run. */
+    static void make(Cpu cpu, Block block, boolean ordering) {
+        long[] starts = {cpu.r[Cpu.RIP]};
+        TraceCompiler.compileNow(new TraceCompiler.Plan(cpu, new Block[] {block}, starts, false, ordering));
+    }
+
     @Override
     @Nullable
     Trace find(Block block) {
         if (block.trace == null && mayBegin(block)) {
-            long[] starts = {cpu.r[Cpu.RIP]};
-            TraceCompiler.compileNow(new TraceCompiler.Plan(cpu, new Block[] {block}, starts, false, false));
+            make(cpu, block, false);
         }
         return super.find(block);
     }
